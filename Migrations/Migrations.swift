@@ -1,0 +1,1 @@
+func a() { print(PackageResources._001_a_sql.count) }

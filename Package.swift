@@ -1,0 +1,86 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+/// A target in `Sources/<wing>/<name>`.
+func room(_ name: String, in wing: String, of dependencies: [String]) -> Target {
+  .target(
+    name: name, dependencies: dependencies.map { .byName(name: $0) }, path: "Sources/\(wing)/\(name)",
+    swiftSettings: strict)
+}
+
+/// The tests of the room of that name, in `Tests/<wing>/<name>Tests`.
+func tests(of name: String, in wing: String, with dependencies: [String] = []) -> Target {
+  .testTarget(
+    name: "\(name)Tests", dependencies: ([name] + dependencies).map { .byName(name: $0) },
+    path: "Tests/\(wing)/\(name)Tests", swiftSettings: strict)
+}
+
+func library(_ name: String, pkgConfig: String, debian: String) -> Target {
+  .systemLibrary(
+    name: name, path: "Sources/Doors/\(name)", pkgConfig: pkgConfig, providers: [.apt([debian])])
+}
+
+// The rooms of the house. Each imports only what stands above it here, and the compiler keeps it so.
+
+/// The C world: module maps and shims, no logic.
+let doors: [Target] = [
+  .target(name: "CLinux", path: "Sources/Doors/CLinux"),
+  library("CPostgreSQL", pkgConfig: "libpq", debian: "libpq-dev"),
+  library("COpenSSL", pkgConfig: "openssl", debian: "libssl-dev"),
+  library("CZlib", pkgConfig: "zlib", debian: "zlib1g-dev"),
+  library("CCurlLibrary", pkgConfig: "libcurl", debian: "libcurl4-openssl-dev"),
+  .target(name: "CCurl", dependencies: ["CCurlLibrary"], path: "Sources/Doors/CCurl"),
+]
+
+/// Knows nothing about fridges.
+let platform: [Target] = [
+  room("Basics", in: "Platform", of: ["CLinux"]),
+  room("Telemetry", in: "Platform", of: ["Basics"]),
+  room("Runtime", in: "Platform", of: ["Basics", "CLinux"]),
+  room("JSON", in: "Platform", of: ["Basics"]),
+  room("Crypto", in: "Platform", of: ["Basics", "JSON", "COpenSSL"]),
+  room("HTTP", in: "Platform", of: ["Basics", "JSON"]),
+  room("HTTPServer", in: "Platform", of: ["Basics", "JSON", "HTTP", "Runtime", "Telemetry", "CLinux", "CZlib"]),
+  room("HTTPClient", in: "Platform", of: ["Basics", "HTTP", "Runtime", "CCurl"]),
+  room("PostgreSQL", in: "Platform", of: ["Basics", "JSON", "Runtime", "Telemetry", "CLinux", "CPostgreSQL"]),
+]
+let platformRooms = platform.map(\.name)
+
+/// Pure: no I/O, no clock, no randomness.
+let domain: [Target] = [room("ColdChain", in: "Domain", of: ["Basics", "JSON"])]
+
+/// Routes, SQL and jobs. A feature imports another only above it.
+let features: [Target] = [
+  room("Identity", in: "Features", of: platformRooms),
+  room("Places", in: "Features", of: platformRooms + ["ColdChain", "Identity"]),
+  room("Devices", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places"]),
+  room("Readings", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places"]),
+  room("Alerts", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places"]),
+  room("Monitoring", in: "Features", of: platformRooms + ["ColdChain", "Alerts"]),
+  room("Ingest", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Devices", "Readings", "Monitoring"]),
+  room("Operations", in: "Features", of: platformRooms),
+]
+
+/// The schema, and the one place where everything is wired together.
+let program: [Target] = [
+  .target(
+    name: "Migrations", dependencies: ["PostgreSQL"], path: "Migrations", resources: [.embedInCode("sql")],
+    swiftSettings: strict),
+  .executableTarget(
+    name: "freshtrack",
+    dependencies: (platformRooms + (domain + features).map(\.name) + ["Migrations"]).map { .byName(name: $0) },
+    path: "Sources/freshtrack", swiftSettings: strict),
+]
+
+let package = Package(
+  name: "freshtrack",
+  products: [.executable(name: "freshtrack", targets: ["freshtrack"])],
+  targets: doors + platform + domain + features + program
+)

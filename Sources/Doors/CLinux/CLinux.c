@@ -1,0 +1,63 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+_Static_assert(CLINUX_READABLE == EPOLLIN && CLINUX_WRITABLE == EPOLLOUT && CLINUX_ERROR == EPOLLERR &&
+                   CLINUX_HANGUP == EPOLLHUP && CLINUX_PEER_CLOSED == EPOLLRDHUP,
+               "the flags of CLinux.h are epoll's");
+
+int clinux_poll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+static int control(int poll, int operation, int descriptor, uint32_t events, uint64_t token) {
+  struct epoll_event event = {.events = events, .data.u64 = token};
+  return epoll_ctl(poll, operation, descriptor, &event);
+}
+
+int clinux_poll_add(int poll, int descriptor, uint32_t events, uint64_t token) {
+  return control(poll, EPOLL_CTL_ADD, descriptor, events, token);
+}
+
+int clinux_poll_modify(int poll, int descriptor, uint32_t events, uint64_t token) {
+  return control(poll, EPOLL_CTL_MOD, descriptor, events, token);
+}
+
+int clinux_poll_remove(int poll, int descriptor) { return control(poll, EPOLL_CTL_DEL, descriptor, 0, 0); }
+
+int clinux_poll_wait(int poll, clinux_event *events, int count, int timeout_ms) {
+  struct epoll_event ready[256];
+  int found = epoll_wait(poll, ready, count < 256 ? count : 256, timeout_ms);
+  for (int i = 0; i < found; i++) events[i] = (clinux_event){ready[i].events, ready[i].data.u64};
+  return found;
+}
+
+int clinux_accept(int listener, void *address, uint32_t *length) {
+  return accept4(listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+int clinux_wake_create(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+int clinux_random(void *bytes, size_t count) {
+  unsigned char *next = bytes;
+  while (count > 0) {
+    ssize_t got = getrandom(next, count, 0);
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      return -1;
+    }
+    next += got;
+    count -= (size_t)got;
+  }
+  return 0;
+}
+
+int clinux_thread_id(void) { return (int)syscall(SYS_gettid); }
+
+int clinux_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }

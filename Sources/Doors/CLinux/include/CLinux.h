@@ -1,0 +1,42 @@
+#ifndef FRESHTRACK_CLINUX_H
+#define FRESHTRACK_CLINUX_H
+
+// Calls that Swift's Glibc module hides: they need _GNU_SOURCE, which a header imported by Swift must not define.
+
+#include <stdint.h>
+#include <sys/types.h>
+
+enum {
+  CLINUX_READABLE = 0x001,
+  CLINUX_WRITABLE = 0x004,
+  CLINUX_ERROR = 0x008,
+  CLINUX_HANGUP = 0x010,
+  CLINUX_PEER_CLOSED = 0x2000,
+};
+
+typedef struct {
+  uint32_t events;
+  uint64_t token;
+} clinux_event;
+
+/// epoll_create1(EPOLL_CLOEXEC).
+int clinux_poll_create(void);
+/// Level-triggered epoll_ctl. Each returns 0, or -1 with errno set.
+int clinux_poll_add(int poll, int descriptor, uint32_t events, uint64_t token);
+int clinux_poll_modify(int poll, int descriptor, uint32_t events, uint64_t token);
+int clinux_poll_remove(int poll, int descriptor);
+/// Waits up to `timeout_ms` (-1: for ever) and fills at most `count` (<= 256) events. Returns their number, or -1.
+int clinux_poll_wait(int poll, clinux_event *events, int count, int timeout_ms);
+
+/// accept4(SOCK_NONBLOCK | SOCK_CLOEXEC); `address` has room for `*length` bytes.
+int clinux_accept(int listener, void *address, uint32_t *length);
+/// A non-blocking counter that wakes a poll: eventfd.
+int clinux_wake_create(void);
+/// getrandom(2), whole or -1.
+int clinux_random(void *bytes, size_t count);
+/// Kernel thread id of the caller.
+int clinux_thread_id(void);
+/// prctl(PR_SET_PDEATHSIG): the calling process gets `signal` when its parent dies.
+int clinux_die_with_parent(int signal);
+
+#endif
