@@ -68,11 +68,14 @@ let features: [Target] = [
   room("Operations", in: "Features", of: platformRooms),
 ]
 
+/// Forward only, in this order; each is embedded in the program.
+let migrations = ["0001_organizations"]
+
 /// The schema, and the one place where everything is wired together.
 let program: [Target] = [
   .target(
-    name: "Migrations", dependencies: ["PostgreSQL"], path: "Migrations", resources: [.embedInCode("sql")],
-    swiftSettings: strict),
+    name: "Migrations", dependencies: ["PostgreSQL"], path: "Migrations",
+    resources: migrations.map { .embedInCode("\($0).sql") }, swiftSettings: strict),
   .executableTarget(
     name: "freshtrack",
     dependencies: (platformRooms + (domain + features).map(\.name) + ["Migrations"]).map { .byName(name: $0) },

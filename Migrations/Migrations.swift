@@ -1,1 +1,3 @@
-func a() { print(PackageResources._001_a_sql.count) }
+import PostgreSQL
+
+func b() -> Int { PackageResources._001_organizations_sql.count }
