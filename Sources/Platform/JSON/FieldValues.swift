@@ -78,7 +78,8 @@ extension Fields {
     required(name).flatMap { choice(name, $0, from: Array(T.allCases)) }
   }
 
-  public mutating func optionalChoice<T: RawRepresentable & CaseIterable>(_ name: String, of type: T.Type = T.self) -> T?
+  public mutating func optionalChoice<T: RawRepresentable & CaseIterable>(_ name: String, of type: T.Type = T.self)
+    -> T?
   where T.RawValue == String {
     value(name).flatMap { choice(name, $0, from: Array(T.allCases)) }
   }
@@ -139,7 +140,9 @@ extension Fields {
     return bounded(name, exact, true, range)
   }
 
-  private func bounded(_ name: String, _ hundredths: Int64?, _ isNumber: Bool, _ range: ClosedRange<Decimal2>) -> Decimal2? {
+  private func bounded(_ name: String, _ hundredths: Int64?, _ isNumber: Bool, _ range: ClosedRange<Decimal2>)
+    -> Decimal2?
+  {
     guard isNumber else { return wrong(name, "must be a number") }
     guard let number = hundredths.map({ Decimal2(hundredths: $0) }), range.contains(number) else {
       return wrong(name, "must be", within: range)
@@ -229,7 +232,8 @@ extension Fields {
     required(name).map { strings(name, $0, count, length) } ?? []
   }
 
-  public mutating func optionalStrings(_ name: String, count: ClosedRange<Int>, _ length: ClosedRange<Int>) -> [String]? {
+  public mutating func optionalStrings(_ name: String, count: ClosedRange<Int>, _ length: ClosedRange<Int>) -> [String]?
+  {
     value(name).map { strings(name, $0, count, length) }
   }
 
@@ -273,7 +277,9 @@ extension Fields {
     return nil
   }
 
-  private func wrong<T, B: CustomStringConvertible>(_ name: String, _ message: String, within range: ClosedRange<B>) -> T? {
+  private func wrong<T, B: CustomStringConvertible>(_ name: String, _ message: String, within range: ClosedRange<B>)
+    -> T?
+  {
     wrong(name, "\(message) between \(range.lowerBound) and \(range.upperBound)")
   }
 }

@@ -58,8 +58,12 @@ public struct JSONValue: Sendable {
   public func withStringBytes<R>(_ body: (Span<UInt8>) -> R) -> R? {
     let entry = entry
     guard entry.kind == .string else { return nil }
-    if entry.isFlagged { return body(tape.unescaped(entry).span) }
-    return body(tape.bytes.span.extracting(entry.start..<entry.start + entry.extent))
+    if entry.isFlagged {
+      let content = tape.unescaped(entry)
+      return body(content.span)
+    }
+    let bytes = tape.bytes
+    return body(bytes.span.extracting(entry.start..<entry.start + entry.extent))
   }
 
   /// The source text of the value, as it came.

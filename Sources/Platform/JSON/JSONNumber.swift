@@ -85,7 +85,8 @@ struct DecimalText {
 
   /// 10^0 to 10^22: all of them exact.
   private static let powersOfTen: [Double] = [
-    1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21,
+    1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21,
     1e22,
   ]
 }
@@ -125,7 +126,8 @@ extension JSONValue {
   private var decimalText: DecimalText? {
     let entry = entry
     guard entry.kind == .number else { return nil }
-    return DecimalText(tape.bytes.span.extracting(entry.start..<entry.start + entry.extent))
+    let bytes = tape.bytes
+    return DecimalText(bytes.span.extracting(entry.start..<entry.start + entry.extent))
   }
 }
 

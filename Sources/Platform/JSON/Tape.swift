@@ -29,7 +29,8 @@ final class Tape: Sendable {
   }
 
   func unescaped(_ entry: Entry) -> [UInt8] {
-    bytes.span.extracting(entry.start..<entry.start + entry.extent).unescaped()
+    let bytes = bytes
+    return bytes.span.extracting(entry.start..<entry.start + entry.extent).unescaped()
   }
 
   func equals(_ entry: Entry, _ name: UnsafeBufferPointer<UInt8>) -> Bool {
