@@ -1,3 +1,5 @@
+import JSON
+
 /// An answer that is an error, in the one shape of the API:
 /// `{"error":{"code","message","requestId","details"?:[{"path","message"}]}}`.
 public struct HTTPError: Error {
@@ -86,4 +88,37 @@ public struct HTTPError: Error {
   /// Says nothing of the inside.
   public static let `internal` = HTTPError(
     .internalServerError, "INTERNAL_ERROR", "The server could not answer; the request id leads to the cause")
+}
+
+extension HTTPError {
+  /// Names every bad field of a body.
+  public static func validation(_ invalid: InvalidFields) -> HTTPError {
+    .validation(invalid.details.map { Detail(path: $0.path, message: $0.message) })
+  }
+
+  /// The body is no JSON object.
+  public static func validation(_ invalid: InvalidBody) -> HTTPError {
+    HTTPError(.badRequest, "VALIDATION_FAILED", invalid.message)
+  }
+
+  public func response(id: RequestID) -> Response {
+    var writer = JSONWriter(capacity: 160)
+    writer.object { writer in
+      writer.object("error") { writer in
+        writer.field("code", code)
+        writer.field("message", message)
+        writer.field("requestId", id.text)
+        guard !details.isEmpty else { return }
+        writer.array("details") { writer in
+          for detail in details {
+            writer.object { writer in
+              writer.field("path", detail.path)
+              writer.field("message", detail.message)
+            }
+          }
+        }
+      }
+    }
+    return Response(status, headers: headers, contentType: MediaType.json, body: .bytes(writer.bytes))
+  }
 }

@@ -5,15 +5,17 @@ public struct PathParameters: Sendable {
 
   let names: [String]
   let bytes: [UInt8]
-  /// Start and end of each value in `bytes`.
-  let spans: InlineArray<6, (UInt32, UInt32)>
+  /// Where the path starts in `bytes`.
+  let start: Int
+  let spans: PathSpans
 
-  public static let none = PathParameters(names: [], bytes: [], spans: .init(repeating: (0, 0)))
+  public static let none = PathParameters(names: [], bytes: [], start: 0, spans: PathSpans())
 
-  /// `spans` holds at least as many entries as there are names. The escapes in them have been checked.
-  public init(names: [String], bytes: [UInt8], spans: InlineArray<6, (UInt32, UInt32)>) {
+  /// `spans` are counted from `start` and hold as many entries as there are names. Their escapes have been checked.
+  public init(names: [String], bytes: [UInt8], start: Int, spans: PathSpans) {
     self.names = names
     self.bytes = bytes
+    self.start = start
     self.spans = spans
   }
 
@@ -21,13 +23,13 @@ public struct PathParameters: Sendable {
   public init(_ values: KeyValuePairs<String, String>) {
     precondition(values.count <= Self.countMax)
     var bytes: [UInt8] = []
-    var spans = InlineArray<6, (UInt32, UInt32)>(repeating: (0, 0))
-    for (index, (_, value)) in values.enumerated() {
-      let start = UInt32(bytes.count)
+    var spans = PathSpans()
+    for (_, value) in values {
+      let start = bytes.count
       bytes += value.utf8
-      spans[index] = (start, UInt32(bytes.count))
+      spans.append(start..<bytes.count)
     }
-    self.init(names: values.map(\.key), bytes: bytes, spans: spans)
+    self.init(names: values.map(\.key), bytes: bytes, start: 0, spans: spans)
   }
 
   /// Decoded. Nil when the route has no parameter of that name.
@@ -38,7 +40,24 @@ public struct PathParameters: Sendable {
 
   func raw(_ name: String) -> ArraySlice<UInt8>? {
     guard let index = names.firstIndex(of: name) else { return nil }
-    let (start, end) = spans[index]
-    return bytes[Int(start)..<Int(end)]
+    let span = spans[index]
+    return bytes[start + span.lowerBound..<start + span.upperBound]
   }
+}
+
+/// Up to ``PathParameters/countMax`` stretches of a path, without a heap of their own.
+public struct PathSpans: Sendable {
+  private var ends = InlineArray<6, (UInt16, UInt16)>(repeating: (0, 0))
+  public private(set) var count = 0
+
+  public init() {}
+
+  public subscript(_ index: Int) -> Range<Int> { Int(ends[index].0)..<Int(ends[index].1) }
+
+  public mutating func append(_ span: Range<Int>) {
+    ends[count] = (UInt16(span.lowerBound), UInt16(span.upperBound))
+    count += 1
+  }
+
+  public mutating func removeLast() { count -= 1 }
 }

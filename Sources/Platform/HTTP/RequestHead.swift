@@ -47,6 +47,11 @@ public struct RequestHead: Sendable {
     return nil
   }
 
+  /// Where the values of all fields of that name stand, in their order.
+  public func values(of known: KnownHeader) -> [Range<Int>] {
+    fields.filter { $0.known == known }.map { Int($0.valueStart)..<Int($0.valueEnd) }
+  }
+
   /// Empties it for the next request and keeps its memory.
   mutating func reset() {
     fields.removeAll(keepingCapacity: true)

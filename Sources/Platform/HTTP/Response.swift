@@ -27,6 +27,10 @@ public struct Response: Sendable {
 
   public static let noContent = Response(.noContent)
 
+  public static func json(_ status: Status = .ok, _ write: (inout JSONWriter) -> Void) -> Response {
+    json(status, bytes: JSONWriter.bytes(write))
+  }
+
   /// `bytes` is one JSON document.
   public static func json(_ status: Status = .ok, bytes: [UInt8]) -> Response {
     Response(status, contentType: MediaType.json, body: .bytes(bytes))
