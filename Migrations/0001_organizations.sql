@@ -2,11 +2,21 @@
 -- Every table of a tenant carries organization_id, and a child names its parent together with it,
 -- so that a row can never hang under another tenant's parent.
 
+-- A zone of the IANA database by its name. Abbreviations are refused, and what PostgreSQL would read as a POSIX rule,
+-- whose signs are the other way round.
+CREATE FUNCTION is_time_zone(name text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF name <> 'UTC' AND name !~ '^[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+)+$' THEN RETURN false; END IF;
+  PERFORM now() AT TIME ZONE name;
+  RETURN true;
+EXCEPTION WHEN invalid_parameter_value THEN RETURN false;
+END $$;
+
 CREATE TABLE organizations (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   name text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 256),
   slug text NOT NULL CHECK (slug ~ '^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$'),
-  timezone text NOT NULL DEFAULT 'UTC',
+  timezone text NOT NULL DEFAULT 'UTC' CONSTRAINT timezone_known CHECK (is_time_zone(timezone)),
   compliance_mode text NOT NULL DEFAULT 'standard' CHECK (compliance_mode IN ('standard', 'haccp')),
   sensor_limit integer NOT NULL DEFAULT 10 CHECK (sensor_limit >= 0),
   logo_url text,

@@ -9,7 +9,7 @@ CREATE TABLE sites (
   state text,
   postal_code text,
   country text,
-  timezone text NOT NULL DEFAULT 'UTC',
+  timezone text NOT NULL DEFAULT 'UTC' CONSTRAINT timezone_known CHECK (is_time_zone(timezone)),
   compliance_mode text CHECK (compliance_mode IN ('standard', 'haccp')),
   manual_log_cadence_seconds integer CHECK (manual_log_cadence_seconds > 0),
   corrective_action_required boolean,

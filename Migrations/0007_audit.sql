@@ -41,9 +41,9 @@ CREATE FUNCTION event_log_hash(entry event_logs) RETURNS bytea LANGUAGE sql STAB
 $$;
 
 -- Appends one entry. The next writer of the same organization waits until this transaction ends.
+-- author: {"at": microseconds since 1970, "type", "id", "request", "ip"}.
 CREATE FUNCTION append_event_log(
-  organization uuid, at timestamptz, by_type text, by_id text, what text, on_type text, on_id uuid,
-  was jsonb, becomes jsonb, request text, address text
+  organization uuid, author jsonb, what text, on_type text, on_id uuid, was jsonb, becomes jsonb
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
   entry event_logs;
@@ -54,16 +54,16 @@ BEGIN
     FROM event_log_heads head WHERE head.organization_id = organization FOR UPDATE;
   entry.organization_id := organization;
   entry.id := gen_random_uuid();
-  entry.occurred_at := at;
-  entry.actor_type := by_type;
-  entry.actor_id := by_id;
+  entry.occurred_at := timestamptz 'epoch' + (author->>'at')::bigint * interval '1 microsecond';
+  entry.actor_type := author->>'type';
+  entry.actor_id := author->>'id';
   entry.event_type := what;
   entry.entity_type := on_type;
   entry.entity_id := on_id;
   entry.before := was;
   entry.after := becomes;
-  entry.request_id := request;
-  entry.ip_address := address;
+  entry.request_id := author->>'request';
+  entry.ip_address := author->>'ip';
   entry.event_hash := event_log_hash(entry);
   INSERT INTO event_logs SELECT entry.*;
   UPDATE event_log_heads SET seq = entry.seq, event_hash = entry.event_hash WHERE organization_id = organization;
