@@ -52,8 +52,7 @@ CREATE TABLE units (
   temp_max numeric(6, 2),
   temp_hysteresis numeric(5, 2) NOT NULL DEFAULT 1 CHECK (temp_hysteresis >= 0),
   confirm_seconds_door_closed integer NOT NULL DEFAULT 600 CHECK (confirm_seconds_door_closed >= 0),
-  confirm_seconds_door_open integer NOT NULL DEFAULT 1200
-    CHECK (confirm_seconds_door_open >= confirm_seconds_door_closed),
+  confirm_seconds_door_open integer NOT NULL DEFAULT 1200,
   expected_interval_seconds integer NOT NULL DEFAULT 1200 CHECK (expected_interval_seconds > 0),
   manual_monitoring_required boolean NOT NULL DEFAULT false,
   manual_monitoring_interval integer CHECK (manual_monitoring_interval > 0),
@@ -62,8 +61,9 @@ CREATE TABLE units (
   created_at timestamptz NOT NULL DEFAULT now(),
   updated_at timestamptz NOT NULL DEFAULT now(),
   deleted_at timestamptz,
-  CHECK (temp_min IS NOT NULL OR temp_max IS NOT NULL),
-  CHECK (temp_min < temp_max),
+  CONSTRAINT units_limit_present CHECK (temp_min IS NOT NULL OR temp_max IS NOT NULL),
+  CONSTRAINT units_limits_in_order CHECK (temp_min < temp_max),
+  CONSTRAINT units_confirm_in_order CHECK (confirm_seconds_door_open >= confirm_seconds_door_closed),
   UNIQUE (organization_id, id),
   FOREIGN KEY (organization_id, area_id) REFERENCES areas (organization_id, id)
 );
@@ -100,3 +100,17 @@ CREATE FUNCTION to_celsius(degrees numeric, unit text) RETURNS numeric
 CREATE FUNCTION from_celsius(degrees numeric, unit text) RETURNS numeric
   LANGUAGE sql IMMUTABLE PARALLEL SAFE
   RETURN trim_scale(CASE unit WHEN 'F' THEN round(degrees * 9 / 5 + 32, 2) ELSE degrees END);
+
+-- What was entered in one unit, shown in another; unchanged when both are the same.
+CREATE FUNCTION convert_degrees(degrees numeric, entered text, shown text) RETURNS numeric
+  LANGUAGE sql IMMUTABLE PARALLEL SAFE
+  RETURN CASE WHEN entered = shown THEN degrees ELSE from_celsius(to_celsius(degrees, entered), shown) END;
+
+-- The same for a difference of temperatures, such as a hysteresis.
+CREATE FUNCTION convert_degrees_difference(degrees numeric, entered text, shown text) RETURNS numeric
+  LANGUAGE sql IMMUTABLE PARALLEL SAFE
+  RETURN CASE
+    WHEN entered = shown THEN degrees
+    WHEN entered = 'F' THEN round(degrees * 5 / 9, 2)
+    ELSE round(degrees * 9 / 5, 2)
+  END;

@@ -90,7 +90,7 @@ CREATE TABLE device_assignments (
   assigned_from timestamptz NOT NULL DEFAULT now(),
   assigned_to timestamptz,
   assigned_by uuid,
-  CHECK (assigned_from < assigned_to),
+  CONSTRAINT device_assignments_order CHECK (assigned_from < assigned_to),
   FOREIGN KEY (organization_id, device_id) REFERENCES devices (organization_id, id),
   FOREIGN KEY (organization_id, unit_id) REFERENCES units (organization_id, id)
 );
