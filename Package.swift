@@ -82,8 +82,12 @@ let program: [Target] = [
     path: "Sources/freshtrack", swiftSettings: strict),
 ]
 
+let testTargets: [Target] = [
+  tests(of: "Telemetry", in: "Platform")
+]
+
 let package = Package(
   name: "freshtrack",
   products: [.executable(name: "freshtrack", targets: ["freshtrack"])],
-  targets: doors + platform + domain + features + program
+  targets: doors + platform + domain + features + program + testTargets
 )
