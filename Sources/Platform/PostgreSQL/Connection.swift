@@ -99,7 +99,7 @@ public final class Connection {
       beginIsDue = false
       return
     }
-    do {
+    do throws(DatabaseError) {
       let result = try await run([Statement("COMMIT", [])], timeout: nil, isCancellable: false)[0].result
       guard let tag = PQcmdStatus(result.pointer), String(cString: tag) == "COMMIT" else {
         throw DatabaseError(.server, "rolled back: a statement of the transaction had failed")

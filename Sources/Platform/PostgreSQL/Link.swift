@@ -160,7 +160,10 @@ final class Link: ReadinessHandler {
   func ready(_ events: Readiness) {
     if waiting?.goal == .handshake { return resumeWaiting() }
     guard let pg else { return }
-    if waiting?.goal == .notification { resumeWaiting() }
+    if waiting?.goal == .notification {
+      isQuiet = false
+      resumeWaiting()
+    }
     if events.contains(.readable) || !events.isDisjoint(with: .hangup) {
       if interest.contains(.read) {
         if PQconsumeInput(pg) == 0 { return lose(lastMessage) }
@@ -220,9 +223,13 @@ final class Link: ReadinessHandler {
     }
   }
 
+  /// Nothing came in during the last ``waitForNotification(atMost:)``.
+  private(set) var isQuiet = false
+
   /// Returns when something has come in, the time is over, or the task is cancelled.
   func waitForNotification(atMost time: Duration) async {
     if failure != nil || Task.isCancelled { return }
+    isQuiet = true
     let timer = reactor.schedule(after: time) { [weak self] in self?.stopListening() }
     let loop = loop
     let number = number
