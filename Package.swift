@@ -82,8 +82,12 @@ let program: [Target] = [
     path: "Sources/freshtrack", swiftSettings: strict),
 ]
 
+let tests: [Target] = [
+  tests(of: "JSON", in: "Platform", with: ["Basics"])
+]
+
 let package = Package(
   name: "freshtrack",
   products: [.executable(name: "freshtrack", targets: ["freshtrack"])],
-  targets: doors + platform + domain + features + program
+  targets: doors + platform + domain + features + program + tests
 )
