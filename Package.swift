@@ -69,7 +69,10 @@ let features: [Target] = [
 ]
 
 /// Forward only, in this order; each is embedded in the program.
-let migrations = ["0001_organizations"]
+let migrations = [
+  "0001_organizations", "0002_places", "0003_devices", "0004_readings", "0005_monitoring", "0006_alerts", "0007_audit",
+  "0008_quarantine",
+]
 
 /// The schema, and the one place where everything is wired together.
 let program: [Target] = [
@@ -82,12 +85,16 @@ let program: [Target] = [
     path: "Sources/freshtrack", swiftSettings: strict),
 ]
 
-let tests: [Target] = [
-  tests(of: "JSON", in: "Platform", with: ["Basics"])
+let testTargets: [Target] = [
+  tests(of: "Basics", in: "Platform"),
+  tests(of: "Telemetry", in: "Platform"),
+  tests(of: "Runtime", in: "Platform", with: ["Basics"]),
+  tests(of: "JSON", in: "Platform", with: ["Basics"]),
+  tests(of: "Crypto", in: "Platform", with: ["Basics", "JSON"]),
 ]
 
 let package = Package(
   name: "freshtrack",
   products: [.executable(name: "freshtrack", targets: ["freshtrack"])],
-  targets: doors + platform + domain + features + program + tests
+  targets: doors + platform + domain + features + program + testTargets
 )
