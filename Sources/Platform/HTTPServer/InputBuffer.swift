@@ -39,14 +39,7 @@ final class InputBuffer {
 
   /// True when the head of the next request is complete.
   func parseHead() throws(ParseError) -> Bool {
-    try Self.parse(bytes.span, start..<filled, &parser)
-  }
-
-  // The span of a class's property can only be an argument.
-  private static func parse(
-    _ bytes: Span<UInt8>, _ range: Range<Int>, _ parser: inout RequestParser
-  ) throws(ParseError) -> Bool {
-    try parser.parse(bytes.extracting(range))
+    try bytes.parse(start..<filled, with: &parser)
   }
 
   /// Counted from ``start``.
@@ -72,7 +65,7 @@ final class InputBuffer {
   func takeChunks(_ decoder: inout ChunkedDecoder, into body: inout [UInt8]) throws(ParseError) {
     var position = start
     while !decoder.isFinished, position < filled {
-      let data = try decoder.decode(bytes.span, from: &position, to: filled)
+      let data = try bytes.decode(&position, filled, with: &decoder)
       if !data.isEmpty { body.append(contentsOf: bytes[data]) }
     }
     consume(position - start)
@@ -90,5 +83,18 @@ final class InputBuffer {
     start = 0
     filled = 0
     parser.reset()
+  }
+}
+
+// A span of a class's property does not outlive the access to the property; inside the array it does.
+extension [UInt8] {
+  fileprivate func parse(_ range: Range<Int>, with parser: inout RequestParser) throws(ParseError) -> Bool {
+    try parser.parse(span.extracting(range))
+  }
+
+  fileprivate func decode(
+    _ position: inout Int, _ end: Int, with decoder: inout ChunkedDecoder
+  ) throws(ParseError) -> Range<Int> {
+    try decoder.decode(span, from: &position, to: end)
   }
 }

@@ -37,7 +37,7 @@ final class Listener: ReadinessHandler {
       plan.connectionCount.subtract(1, ordering: .relaxed)
       plan.refused.add()
       let answer = Self.tooMany
-      _ = answer.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL.rawValue)) }
+      _ = answer.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
       return Socket.close(descriptor)
     }
     loop.add(descriptor, PeerAddress(peer))

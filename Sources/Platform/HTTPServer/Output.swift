@@ -34,7 +34,7 @@ struct Output {
   mutating func write(to descriptor: CInt) -> Outcome {
     if segments.isEmpty {
       let length = open.count
-      let count = open.withUnsafeBytes { send(descriptor, $0.baseAddress, length, CInt(MSG_NOSIGNAL.rawValue)) }
+      let count = open.withUnsafeBytes { send(descriptor, $0.baseAddress, length, CInt(MSG_NOSIGNAL)) }
       if count == length {
         open.removeAll(keepingCapacity: true)
         return .done
@@ -48,9 +48,9 @@ struct Output {
     while let first = segments.first {
       let length = first.count - sent
       let offset = sent
-      let more = segments.count > 1 ? CInt(MSG_MORE.rawValue) : 0
+      let more = segments.count > 1 ? CInt(MSG_MORE) : 0
       let count = first.withUnsafeBytes {
-        send(descriptor, $0.baseAddress.map { $0 + offset }, length, CInt(MSG_NOSIGNAL.rawValue) | more)
+        send(descriptor, $0.baseAddress.map { $0 + offset }, length, CInt(MSG_NOSIGNAL) | more)
       }
       if count < 0 {
         if errno == EINTR { continue }
