@@ -89,6 +89,8 @@ let testTargets: [Target] = [
   tests(of: "Basics", in: "Platform"),
   tests(of: "Telemetry", in: "Platform"),
   tests(of: "Runtime", in: "Platform", with: ["Basics"]),
+  tests(of: "HTTP", in: "Platform", with: ["Basics", "JSON"]),
+  tests(of: "HTTPServer", in: "Platform", with: ["Basics", "JSON", "HTTP", "Runtime", "Telemetry"]),
 ]
 
 let package = Package(
