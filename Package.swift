@@ -91,6 +91,8 @@ let testTargets: [Target] = [
   tests(of: "Runtime", in: "Platform", with: ["Basics"]),
   tests(of: "JSON", in: "Platform", with: ["Basics"]),
   tests(of: "Crypto", in: "Platform", with: ["Basics", "JSON"]),
+  tests(of: "HTTP", in: "Platform", with: ["Basics", "JSON"]),
+  tests(of: "HTTPServer", in: "Platform", with: ["Basics", "JSON", "HTTP", "Runtime", "Telemetry"]),
 ]
 
 let package = Package(
