@@ -93,6 +93,9 @@ let testTargets: [Target] = [
   tests(of: "Crypto", in: "Platform", with: ["Basics", "JSON"]),
   tests(of: "HTTP", in: "Platform", with: ["Basics", "JSON"]),
   tests(of: "HTTPServer", in: "Platform", with: ["Basics", "JSON", "HTTP", "Runtime", "Telemetry"]),
+  tests(of: "ColdChain", in: "Domain", with: ["Basics", "JSON"]),
+  .testTarget(
+    name: "Simulation", dependencies: ["Basics", "ColdChain"], path: "Tests/Simulation", swiftSettings: strict),
 ]
 
 let package = Package(

@@ -34,7 +34,8 @@ struct FieldReader {
       // Minutes by Dragino's own name, or from a Dragino; from others the unit is unknown.
       guard key == "LAST_DOOR_OPEN_DURATION" || PayloadDecoder.named(model)?.brand == "dragino" else { return }
       sample.lastOpenSeconds = seconds(value, each: 60) ?? sample.lastOpenSeconds
-    case .leak: sample.leak = truth(value, yes: ["true", "leak", "wet", "1"], no: ["false", "no leak", "normal", "dry", "0"])
+    case .leak:
+      sample.leak = truth(value, yes: ["true", "leak", "wet", "1"], no: ["false", "no leak", "normal", "dry", "0"])
     case .time: if let time = time(value) { sample.take(time: time, receivedAt: receivedAt) }
     }
   }
