@@ -93,6 +93,8 @@ let testTargets: [Target] = [
   tests(of: "Telemetry", in: "Platform"),
   tests(of: "Runtime", in: "Platform", with: ["Basics"]),
   tests(of: "PostgreSQL", in: "Platform", with: ["Basics", "Runtime", "CPostgreSQL", "TestSupport"]),
+  tests(of: "JSON", in: "Platform", with: ["Basics"]),
+  tests(of: "Crypto", in: "Platform", with: ["Basics", "JSON"]),
 ]
 
 let package = Package(
