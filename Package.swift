@@ -85,8 +85,14 @@ let program: [Target] = [
     path: "Sources/freshtrack", swiftSettings: strict),
 ]
 
+let testTargets: [Target] = [
+  tests(of: "Basics", in: "Platform"),
+  tests(of: "Telemetry", in: "Platform"),
+  tests(of: "Runtime", in: "Platform", with: ["Basics"]),
+]
+
 let package = Package(
   name: "freshtrack",
   products: [.executable(name: "freshtrack", targets: ["freshtrack"])],
-  targets: doors + platform + domain + features + program
+  targets: doors + platform + domain + features + program + testTargets
 )
