@@ -18,13 +18,17 @@ public final class Authenticator: Sendable {
     let generation: Int
   }
 
-  public convenience init(_ configuration: AuthenticationConfiguration, database: Database, log: Log) {
+  /// `download` gets the body of the key set of an external issuer, and throws for any answer but 200.
+  public convenience init(
+    _ configuration: AuthenticationConfiguration, database: Database, log: Log,
+    download: @escaping @Sendable (_ url: String) async throws -> [UInt8]
+  ) {
     switch configuration.mode {
     case .local:
       let issuer = LocalIssuer(configuration, database: database)
       self.init(configuration, log: log) { try await issuer.keys() }
     case .external(let url):
-      self.init(configuration, log: log) { try await fetchKeySet(url) }
+      self.init(configuration, log: log) { try JWKSet(try await download(url)) }
     }
   }
 
