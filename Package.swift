@@ -69,7 +69,10 @@ let features: [Target] = [
 ]
 
 /// Forward only, in this order; each is embedded in the program.
-let migrations = ["0001_organizations"]
+let migrations = [
+  "0001_organizations", "0002_places", "0003_devices", "0004_readings", "0005_monitoring", "0006_alerts", "0007_audit",
+  "0008_quarantine",
+]
 
 /// The schema, and the one place where everything is wired together.
 let program: [Target] = [
@@ -83,7 +86,9 @@ let program: [Target] = [
 ]
 
 let testTargets: [Target] = [
-  tests(of: "Telemetry", in: "Platform")
+  tests(of: "Basics", in: "Platform"),
+  tests(of: "Telemetry", in: "Platform"),
+  tests(of: "Runtime", in: "Platform", with: ["Basics"]),
 ]
 
 let package = Package(
