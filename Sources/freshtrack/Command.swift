@@ -68,7 +68,7 @@ extension Command {
       let (command, rest) = try find(words)
       name += " \(command.name)"
       if rest.contains("--help") || rest.contains("-h") {
-        print(command.help)
+        Terminal.say(command.help)
         return 0
       }
       let arguments = try Arguments(rest, for: command.options)
@@ -86,11 +86,11 @@ extension Command {
 
   private static func help(_ words: ArraySlice<String>) -> CInt {
     guard !words.isEmpty else {
-      print(overview)
+      Terminal.say(overview)
       return 0
     }
     do throws(Failure) {
-      print(try find(Array(words)).command.help)
+      Terminal.say(try find(Array(words)).command.help)
       return 0
     } catch {
       Terminal.complain("freshtrack: \(error)")
@@ -100,10 +100,20 @@ extension Command {
 }
 
 enum Terminal {
+  /// One line on standard output, or several.
+  static func say(_ text: String) { put(text, STDOUT_FILENO) }
+
   /// One line on standard error.
-  static func complain(_ line: String) {
-    let bytes = Array("\(line)\n".utf8)
-    _ = write(STDERR_FILENO, bytes, bytes.count)
+  static func complain(_ line: String) { put(line, STDERR_FILENO) }
+
+  private static func put(_ text: String, _ descriptor: CInt) {
+    let bytes = Array("\(text)\n".utf8)
+    var written = 0
+    while written < bytes.count {
+      let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress.map { $0 + written }, $0.count - written) }
+      guard count > 0 || errno == EINTR else { return }
+      written += max(0, count)
+    }
   }
 
   static var isInteractive: Bool { isatty(STDOUT_FILENO) == 1 }

@@ -4,7 +4,6 @@ import Glibc
   static func main() {
     // A reader that went away must not end the program: writes say EPIPE instead.
     signal(SIGPIPE, SIG_IGN)
-    setvbuf(stdout, nil, _IOLBF, 0)
     exit(Command.main(Array(CommandLine.arguments.dropFirst())))
   }
 }

@@ -4,7 +4,7 @@ import PostgreSQL
 public enum DatabaseChecks {
   public static func reachable(_ database: Database) -> HealthCheck {
     HealthCheck("database", isVital: true) {
-      do {
+      do throws(DatabaseError) {
         _ = try await database.query("SELECT 1", timeout: .seconds(2))
         return .pass
       } catch {
@@ -15,7 +15,7 @@ public enum DatabaseChecks {
 
   public static func migrated(_ database: Database, _ migrator: Migrator) -> HealthCheck {
     HealthCheck("migrations") {
-      do {
+      do throws(DatabaseError) {
         let status = try await migrator.status(on: database)
         if let next = status.pending.first {
           return .init(.fail, "\(status.pending.count) to apply, the first is \(next.version) \(next.name)")

@@ -32,12 +32,12 @@ public final class JobBoard: Sendable {
   public init(metrics: Metrics, log: Log, clock: WallClock = .system) {
     self.clock = clock
     self.log = log
-    runs = metrics.counter("freshtrack_job_runs_total", help: "Runs of background jobs.", labels: ["job", "outcome"])
-    seconds = metrics.histogram("freshtrack_job_seconds", help: "How long a run of a job took.", labels: ["job"])
+    runs = metrics.counter("job_runs_total", help: "Runs of background jobs.", labels: ["job", "outcome"])
+    seconds = metrics.histogram("job_duration_seconds", help: "How long a run of a job took.", labels: ["job"])
     metrics.observed(
-      "freshtrack_job_lag_seconds", help: "Time since the last run of a job that succeeded.", kind: .gauge,
+      "jobs_last_success_timestamp_seconds", help: "When a background job last succeeded.", kind: .gauge,
       labels: ["job"]
-    ) { [weak self] in self?.lags ?? [] }
+    ) { [weak self] in self?.successes ?? [] }
   }
 
   /// One run. A failure is written down and never thrown: the job runs again.
@@ -85,12 +85,10 @@ public final class JobBoard: Sendable {
     standings.withLock { $0[job.name]?.lastSuccess = now }
   }
 
-  private var lags: [(labels: [String], value: Double)] {
-    let now = clock.now()
-    return standings.withLock { standings in
-      standings.sorted { $0.key < $1.key }.map {
-        ([$0.key], Double((now - $0.value.lastSuccess).microseconds) / 1_000_000)
-      }
+  /// One that has not succeeded yet counts from the start of the process.
+  private var successes: [(labels: [String], value: Double)] {
+    standings.withLock { standings in
+      standings.sorted { $0.key < $1.key }.map { ([$0.key], Double($0.value.lastSuccess.microseconds) / 1_000_000) }
     }
   }
 }

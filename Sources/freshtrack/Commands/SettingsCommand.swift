@@ -7,10 +7,10 @@ extension Command {
     ],
     run: { arguments in
       if arguments.has("--markdown") {
-        print(Settings.page, terminator: "")
+        Terminal.say(Settings.page)
         return
       }
       let settings = try Settings(environment: Settings.processEnvironment)
-      print(arguments.has("--json") ? settings.json : settings.listing)
+      Terminal.say(arguments.has("--json") ? settings.json : settings.listing)
     })
 }

@@ -81,7 +81,7 @@ private struct Simulation {
       if !isJSON, Terminal.isInteractive || told % 10 == 0 { Terminal.complain(report.line) }
     }
     log?.flush()
-    print(isJSON ? String(decoding: report.json, as: UTF8.self) : report.line)
+    Terminal.say(isJSON ? String(decoding: report.json, as: UTF8.self) : report.line)
     guard report.acknowledged > 0 || report.sent == 0 else {
       throw Failure(.failed, "the server at http://\(plan.target.host) acknowledged nothing; is it up, is the key right?")
     }

@@ -135,7 +135,7 @@ extension Settings {
       lines.append("- default: \(setting.fallback.map { "`\($0)`" } ?? "none")")
       if let requirement = setting.requirement { lines.append("- required: \(requirement)") }
       if setting.isSecret { lines.append("- secret: never printed or logged") }
-      lines.append("")
+      if setting.name != table.last?.name { lines.append("") }
     }
     return lines.joined(separator: "\n")
   }
