@@ -63,8 +63,8 @@ let features: [Target] = [
   room("Devices", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places"]),
   room("Readings", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places"]),
   room("Alerts", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places"]),
-  room("Monitoring", in: "Features", of: platformRooms + ["ColdChain", "Alerts"]),
-  room("Ingest", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Devices", "Readings", "Monitoring"]),
+  room("Monitoring", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places", "Readings", "Alerts"]),
+  room("Ingest", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places", "Devices", "Readings", "Monitoring"]),
   room("Operations", in: "Features", of: platformRooms),
 ]
 
