@@ -91,6 +91,7 @@ let testTargets: [Target] = [
   tests(of: "Runtime", in: "Platform", with: ["Basics"]),
   tests(of: "JSON", in: "Platform", with: ["Basics"]),
   tests(of: "Crypto", in: "Platform", with: ["Basics", "JSON"]),
+  tests(of: "HTTPClient", in: "Platform"),
 ]
 
 let package = Package(
