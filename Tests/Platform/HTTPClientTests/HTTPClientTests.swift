@@ -165,7 +165,7 @@ import Testing
   }
 
   @Test("plain text is no TLS") func tls() async throws {
-    let server = try TinyServer { _ in .bytes("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") }
+    let server = try TinyServer(reads: false) { _ in .bytes("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") }
     defer { server.stop() }
     #expect(await failure(HTTPClientRequest(.get, "https://127.0.0.1:\(server.port)/")) == .untrusted)
   }

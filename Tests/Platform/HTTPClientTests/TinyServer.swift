@@ -16,7 +16,8 @@ final class TinyServer: Sendable {
   private let held = Mutex<[CInt]>([])
   private let seen = Mutex<[String]>([])
 
-  init(_ answer: @escaping @Sendable (_ request: String) -> Answer) throws {
+  /// Without `reads`, it answers before it was asked.
+  init(reads: Bool = true, _ answer: @escaping @Sendable (_ request: String) -> Answer) throws {
     let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
@@ -31,7 +32,7 @@ final class TinyServer: Sendable {
     listener = descriptor
     port = UInt16(bigEndian: address.sin_port)
     let queue = DispatchQueue(label: "tiny-server")
-    queue.async { [self] in serve(answer) }
+    queue.async { [self] in serve(reads, answer) }
   }
 
   /// Every request so far, head and body.
@@ -47,11 +48,11 @@ final class TinyServer: Sendable {
     }
   }
 
-  private func serve(_ answer: (String) -> Answer) {
+  private func serve(_ reads: Bool, _ answer: (String) -> Answer) {
     while true {
       let connection = accept(listener, nil, nil)
       guard connection >= 0 else { break }
-      let request = TinyServer.read(connection)
+      let request = reads ? TinyServer.read(connection) : ""
       seen.withLock { $0.append(request) }
       switch answer(request) {
       case .silence: held.withLock { $0.append(connection) }
@@ -60,7 +61,7 @@ final class TinyServer: Sendable {
         var sent = 0
         while sent < bytes.count {
           let count = bytes[sent...].withUnsafeBytes {
-            send(connection, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL.rawValue))
+            send(connection, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
           }
           guard count > 0 else { break }
           sent += count
