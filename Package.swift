@@ -95,6 +95,7 @@ let testTargets: [Target] = [
   tests(of: "PostgreSQL", in: "Platform", with: ["Basics", "Runtime", "CPostgreSQL", "TestSupport"]),
   tests(of: "JSON", in: "Platform", with: ["Basics"]),
   tests(of: "Crypto", in: "Platform", with: ["Basics", "JSON"]),
+  tests(of: "HTTPClient", in: "Platform"),
   tests(of: "HTTP", in: "Platform", with: ["Basics", "JSON"]),
   tests(of: "HTTPServer", in: "Platform", with: ["Basics", "JSON", "HTTP", "Runtime", "Telemetry"]),
   tests(of: "ColdChain", in: "Domain", with: ["Basics", "JSON"]),
