@@ -89,6 +89,8 @@ let testTargets: [Target] = [
   tests(of: "Basics", in: "Platform"),
   tests(of: "Telemetry", in: "Platform"),
   tests(of: "Runtime", in: "Platform", with: ["Basics"]),
+  tests(of: "JSON", in: "Platform", with: ["Basics"]),
+  tests(of: "Crypto", in: "Platform", with: ["Basics", "JSON"]),
   tests(of: "ColdChain", in: "Domain", with: ["Basics", "JSON"]),
   .testTarget(
     name: "Simulation", dependencies: ["Basics", "ColdChain"], path: "Tests/Simulation", swiftSettings: strict),
