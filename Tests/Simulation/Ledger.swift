@@ -1,8 +1,8 @@
 import Basics
 import ColdChain
 
-/// Keeps one unit as the database does: rows of readings and incidents and one row of state, and nothing between two calls.
-/// It follows the rule of ``UnitMachine`` and the steps of ``History``.
+/// Keeps one unit as the database does: rows of readings and incidents and one row of state, and nothing between two
+/// calls. It follows the rule of ``UnitMachine`` and the steps of ``History``.
 struct Ledger {
   private(set) var readings: [UnitReading] = []
   private(set) var incidents: [Incident] = []

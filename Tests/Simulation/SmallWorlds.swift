@@ -17,7 +17,8 @@ struct SmallWorlds {
     return LimitsHistory(limits)
   }
 
-  /// `o` outside, `O` further outside, `l` too low, `-` within the hysteresis, `.` recovered, `u` and `d` the door opened and shut.
+  /// `o` outside, `O` further outside, `l` too low, `-` within the hysteresis, `.` recovered, `u` and `d` the door
+  /// opened and shut.
   func world(_ letters: String, every minutes: Int) -> [UnitReading] {
     letters.enumerated().map { number, letter in
       let temperatures: [Character: Int32] = ["o": 600, "O": 900, "l": 0, "-": 480, ".": 400]
