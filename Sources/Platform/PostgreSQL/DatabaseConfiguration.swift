@@ -56,6 +56,7 @@ public struct DatabaseConfiguration: Sendable {
   }
 
   public var databaseName: String? { keywords["dbname"] }
+  public var host: String? { keywords["host"] }
 }
 
 extension DatabaseConfiguration: CustomStringConvertible {
