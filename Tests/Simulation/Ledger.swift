@@ -24,17 +24,19 @@ struct Ledger {
     guard let state else { throw Corrupt() }
     var machine = UnitMachine(state, limits: limits)
     var transitions: [Transition] = []
-    var quiet: Instant?
+    var late: Instant?
     for reading in batch.sorted(by: UnitReading.inOrder) where insert(reading) {
       if let caused = machine.step(reading) {
         transitions += caused
         store(machine.state)
       } else if !History.changesNothing(reading, incidents: incidents, limits: limits) {
-        let point = History.quietPoint(before: reading.recordedAt, incidents: incidents)
-        quiet = min(quiet ?? point, point)
+        late = min(late ?? reading.recordedAt, reading.recordedAt)
       }
     }
-    if let quiet { machine = judgeAgain(from: quiet, machine.state, now: now) }
+    if let late {
+      let quiet = History.quietPoint(before: late, incidents: incidents)
+      machine = judgeAgain(from: quiet, machine.state, now: now)
+    }
     transitions += machine.advance(to: now)
     store(machine.state)
     return transitions

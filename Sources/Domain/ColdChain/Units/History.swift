@@ -6,16 +6,17 @@ import Basics
 /// it is the fold of ``UnitMachine`` over all of them in ``UnitReading/inOrder(_:_:)``, each (`recordedAt`, `device`)
 /// once. Before a quiet point nothing can change, so the fold starts there:
 ///
-/// 1. `quiet = History.quietPoint(before: reading.recordedAt, incidents:)`, the earliest over the late readings of a
-///    batch;
+/// 1. when the timely readings of the batch have been stepped and stored,
+///    `quiet = History.quietPoint(before: earliest late reading, incidents:)`;
 /// 2. `start = History.checkpoint(at: quiet, live:, incidents:, door:)`;
 /// 3. load the unit's readings with `recordedAt >= quiet`, late ones included, in order;
 /// 4. `History.evaluate(readings, limits:, from: start, through: now)`;
 /// 5. `History.reconcile(known:evaluated:)` tells which stored incidents change. What it closes again, nobody is woken
 ///    for.
 ///
-/// `incidents` are stored incidents of the unit: at least the last one that opened before the late reading, all that
-/// opened on the same day (UTC) as that one, whose door mask counts, and every later one.
+/// `incidents` are the same in all of these: the stored incidents of the unit after step 1, at least the last one that
+/// opened before the late reading, all that opened on the same day (UTC) as that one, whose door mask counts, and every
+/// later one.
 public enum History {
   public struct Evaluation: Hashable, Sendable {
     public var state: UnitState

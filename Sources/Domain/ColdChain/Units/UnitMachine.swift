@@ -3,7 +3,8 @@ import Basics
 /// Moves one unit's state by its readings and by time. Pure: whoever calls it passes the clock and stores the result.
 ///
 /// The rule of the caller, for each unit and batch, under the unit's row lock:
-/// 1. ``step(_:)`` every reading in ``UnitReading/inOrder(_:_:)``; when one is late (nil), go to ``History``;
+/// 1. ``step(_:)`` every reading in ``UnitReading/inOrder(_:_:)``; when any was late (nil), follow ``History`` after
+///    the last;
 /// 2. ``advance(to:)`` the wall clock;
 /// 3. store ``state`` and ``nextDueAt``, apply the transitions.
 public struct UnitMachine: Sendable {
