@@ -173,10 +173,14 @@ extension Reactor {
   public func cancel(_ timer: TimerID) -> Bool { timers.cancel(timer) }
 
   /// Waits on the loop. Throws as soon as the task is cancelled.
-  public func sleep(for delay: Duration) async throws(CancellationError) {
+  ///
+  /// `isolation` keeps the operation of the cancellation handler on the loop: without it the handler, whose operation is no
+  /// `nonisolated(nonsending)` closure, would run it on the cooperative pool.
+  public func sleep(for delay: Duration, isolation: isolated (any Actor)? = #isolation) async throws(CancellationError) {
     let timer = timers.reserve()
     let loop = loop
     await withTaskCancellationHandler {
+      _ = isolation
       await withUnsafeContinuation { continuation in
         let deadline = MonotonicClock.nanoseconds() &+ UInt64(max(0, delay.microseconds)) &* 1000
         timers.schedule(timer, at: Task.isCancelled ? 0 : deadline) { continuation.resume() }
