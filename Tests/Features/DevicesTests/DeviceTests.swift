@@ -5,7 +5,7 @@ import JSON
 import PostgreSQL
 import Testing
 
-@Suite struct DeviceTests {
+@Suite(.serialized) struct DeviceTests {
   private func make(_ house: House, _ organization: House.Organization, _ body: String) async throws -> Answer {
     try await house.call(.post, organization.path + "/devices", as: organization.owner, body)
   }

@@ -1,17 +1,17 @@
 import Alerts
 import Basics
 import Devices
-import Glibc
 import HTTP
 import HTTPServer
 import Identity
 import JSON
+import Migrations
 import Places
 import PostgreSQL
 import Readings
 import Runtime
-import Synchronization
 import Telemetry
+import TestSupport
 
 /// The features over a database of their own, behind a real server on a free port.
 public final class House: Sendable {
@@ -22,7 +22,9 @@ public final class House: Sendable {
   private let port: UInt16
 
   public init() async throws {
-    let database = try await TestDatabase.make()
+    var configuration = try await TestCluster.database(template: Migrations.all).configuration
+    configuration.connectionsMax = 2
+    let database = Database(configuration)
     self.database = database
     let keys = APIKeys(database: database)
     self.keys = keys
@@ -39,9 +41,9 @@ public final class House: Sendable {
       let key = try await keys.authenticate(request, scope: scope)
       return .json(bytes: JSONWriter.bytes { json in json.object { $0.field("organizationId", key.organizationId) } })
     }
-    var configuration = HTTPServerConfiguration()
-    configuration.port = 0
-    configuration.mapError = { error in
+    var settings = HTTPServerConfiguration()
+    settings.port = 0
+    settings.mapError = { error in
       switch error {
       case let error as DatabaseError where error.isUnavailable: .unavailable()
       case let error as DatabaseError:
@@ -50,7 +52,7 @@ public final class House: Sendable {
       }
     }
     server = HTTPServer(
-      routes: Array(features.joined()) + [probe], configuration: configuration, log: .none, metrics: Metrics())
+      routes: Array(features.joined()) + [probe], configuration: settings, log: .none, metrics: Metrics())
     port = try server.start(on: group).port
   }
 
@@ -87,6 +89,11 @@ public final class House: Sendable {
   public struct User: Sendable {
     public let id: UUID
     public let token: String
+
+    public init(id: UUID, token: String) {
+      self.id = id
+      self.token = token
+    }
   }
 
   public func user(lifetime: Duration = .hours(1), now: Instant = WallClock.system.now()) async throws -> User {

@@ -6,7 +6,7 @@ import JSON
 import PostgreSQL
 import Testing
 
-@Suite struct APIKeyTests {
+@Suite(.serialized) struct APIKeyTests {
   private func make(_ house: House, _ organization: House.Organization, _ body: String) async throws -> Answer {
     try await house.call(.post, organization.path + "/api-keys", as: organization.owner, body)
   }

@@ -5,7 +5,7 @@ import JSON
 import PostgreSQL
 import Testing
 
-@Suite struct AuditTests {
+@Suite(.serialized) struct AuditTests {
   private func verify(_ house: House, _ organization: House.Organization) async throws -> JSONValue {
     try await house.call(.get, organization.path + "/audit/verify", as: organization.owner).json
   }

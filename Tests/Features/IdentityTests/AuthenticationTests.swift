@@ -4,7 +4,7 @@ import Identity
 import JSON
 import Testing
 
-@Suite struct AuthenticationTests {
+@Suite(.serialized) struct AuthenticationTests {
   @Test func `who has a token is told who they are`() async throws {
     let house = try await House()
     let organization = try await house.organization()

@@ -3,7 +3,7 @@ import FeatureSupport
 import JSON
 import Testing
 
-@Suite struct OrganizationTests {
+@Suite(.serialized) struct OrganizationTests {
   @Test func `who makes an organization owns it`() async throws {
     let house = try await House()
     let user = try await house.user()

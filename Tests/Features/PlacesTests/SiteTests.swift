@@ -3,7 +3,7 @@ import FeatureSupport
 import JSON
 import Testing
 
-@Suite struct SiteTests {
+@Suite(.serialized) struct SiteTests {
   @Test func `a site has all its fields, and a place as numbers or numeric strings`() async throws {
     let house = try await House()
     let organization = try await house.organization()

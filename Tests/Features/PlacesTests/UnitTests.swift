@@ -4,7 +4,7 @@ import JSON
 import PostgreSQL
 import Testing
 
-@Suite struct UnitTests {
+@Suite(.serialized) struct UnitTests {
   private func limits(_ house: House, _ unit: UUID) async throws -> [String] {
     try await house.sql(
       """

@@ -7,7 +7,7 @@ import Readings
 import Telemetry
 import Testing
 
-@Suite struct ReadingTests {
+@Suite(.serialized) struct ReadingTests {
   private static let start = Instant(seconds: 1_767_225_600)  // 2026-01-01T00:00:00Z
 
   /// `count` readings, one a minute: 4.00 °C, 4.01 °C ...
