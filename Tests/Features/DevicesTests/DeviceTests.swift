@@ -23,7 +23,11 @@ import Testing
     let organization = try await house.organization()
     let made = try await make(
       house, organization,
-      #"{"name":"LHT65","devEui":"a8:17:58:ff:fe:05:e2:d1","model":"LHT65N","unitId":"\#(organization.unit)","channel":"probe"}"#)
+      """
+      {"name":"LHT65","devEui":"a8:17:58:ff:fe:05:e2:d1","model":"LHT65N","unitId":"\(organization.unit)",
+      "channel":"probe"}
+      """
+    )
     #expect(made.status == 201)
     #expect(made.json["devEui"]?.string == "A81758FFFE05E2D1")
     #expect(made.json["unitId"]?.string == organization.unit.description)
@@ -79,7 +83,11 @@ import Testing
     let organization = try await house.organization()
     let made = try await make(
       house, organization,
-      #"{"name":"a","devEui":"A81758FFFE05E2D1","unitId":"\#(organization.unit)","assignedFrom":"2026-01-02T00:00:00Z"}"#)
+      """
+      {"name":"a","devEui":"A81758FFFE05E2D1","unitId":"\(organization.unit)",
+      "assignedFrom":"2026-01-02T00:00:00Z"}
+      """
+    )
     let path = organization.path + "/devices/\(made.json["id"]?.string ?? "")"
     let answer = try await house.call(
       .put, path, as: organization.owner, #"{"unitId":null,"assignedFrom":"2026-01-01T00:00:00Z"}"#)

@@ -21,9 +21,10 @@ import Testing
       FROM event_logs WHERE organization_id = $1 ORDER BY seq DESC LIMIT 1
       """, [.uuid(organization.id)])
     let row = try #require(rows.first)
-    #expect(try (0..<7).map { try row.text(.index($0)) } == [
-      "site.updated", "user", organization.owner.id.description, "r-42", "127.0.0.1", "Main", "Other",
-    ])
+    #expect(
+      try (0..<7).map { try row.text(.index($0)) } == [
+        "site.updated", "user", organization.owner.id.description, "r-42", "127.0.0.1", "Main", "Other",
+      ])
   }
 
   @Test func `the chain of each organization is whole`() async throws {

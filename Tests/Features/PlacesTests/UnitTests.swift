@@ -86,7 +86,8 @@ import Testing
     let missing = try await house.call(.post, units, as: organization.owner, #"{"tempUnit":"K","sortOrder":-1}"#)
     #expect(Set(missing.badFields) == ["name", "unitType", "tempUnit", "tempMin", "tempMax", "sortOrder"])
     let freezer = try await house.call(
-      .post, units, as: organization.owner, #"{"name":"x","unitType":"freezer","tempMin":null,"tempMax":-18,"tempUnit":"C"}"#)
+      .post, units, as: organization.owner,
+      #"{"name":"x","unitType":"freezer","tempMin":null,"tempMax":-18,"tempUnit":"C"}"#)
     #expect(freezer.status == 201)
     #expect(freezer.json["tempMin"]?.isNull == true)
     let none = try await house.call(

@@ -68,12 +68,15 @@ import Testing
     let unescaped = try await house.call(.get, path + "+01:00", as: organization.owner)
     #expect(unescaped.json.count == 3)
     let wrong = try await house.call(
-      .get, organization.unitPath + "/readings?start=yesterday&limit=0&order=up&latest=maybe&page=x", as: organization.owner)
+      .get, organization.unitPath + "/readings?start=yesterday&limit=0&order=up&latest=maybe&page=x",
+      as: organization.owner)
     #expect(Set(wrong.badFields) == ["start", "limit", "order", "latest", "page"])
   }
 
   @Test(arguments: ["asc", "desc"])
-  func `the links lead through all pages, and readings that come in behind do not shift them`(order: String) async throws {
+  func `the links lead through all pages, and readings that come in behind do not shift them`(order: String)
+    async throws
+  {
     let house = try await House()
     let organization = try await house.organization()
     try await fill(house, organization, 7)
@@ -86,7 +89,7 @@ import Testing
       try await house.sql(
         """
         INSERT INTO sensor_readings (recorded_at, organization_id, unit_id, source)
-        VALUES ($1::timestamptz + (CASE $4 WHEN 'asc' THEN -1 ELSE 600 END + random()) * interval '1 minute', $2, $3, 'api')
+        SELECT $1::timestamptz + (CASE $4 WHEN 'asc' THEN -1 ELSE 600 END + random()) * interval '1 minute', $2, $3, 'api'
         """, [.timestamp(Self.start), .uuid(organization.id), .uuid(organization.unit), .text(order)])
     }
     #expect(seen.count == 7)
