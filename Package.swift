@@ -99,6 +99,15 @@ let testTargets: [Target] = [
   tests(of: "HTTP", in: "Platform", with: ["Basics", "JSON"]),
   tests(of: "HTTPServer", in: "Platform", with: ["Basics", "JSON", "HTTP", "Runtime", "Telemetry"]),
   tests(of: "ColdChain", in: "Domain", with: ["Basics", "JSON"]),
+  .target(
+    name: "FeatureSupport",
+    dependencies: (platformRooms + ["TestSupport", "Migrations", "Identity", "Places", "Devices", "Readings", "Alerts"])
+      .map { .byName(name: $0) }, path: "Tests/Features/FeatureSupport", swiftSettings: strict),
+  tests(of: "Identity", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Places", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Devices", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Readings", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Alerts", in: "Features", with: ["FeatureSupport"]),
   .testTarget(
     name: "Simulation", dependencies: ["Basics", "ColdChain"], path: "Tests/Simulation", swiftSettings: strict),
 ]
