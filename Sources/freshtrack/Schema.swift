@@ -31,7 +31,9 @@ enum Schema {
   }
 
   static func status(on database: Database) async throws(Failure) -> Migrator.Status {
-    do throws(DatabaseError) { return try await migrator.status(on: database) } catch { throw Failure(error, database) }
+    do { return try await migrator.status(on: database) } catch let error as DatabaseError {
+      throw Failure(error, database)
+    } catch { throw Failure(.fault, String(describing: error)) }
   }
 }
 

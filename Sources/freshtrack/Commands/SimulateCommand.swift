@@ -71,9 +71,12 @@ private struct Simulation {
 
   func run() throws(Failure) {
     Interrupt.watch()
-    let source = UplinkSource(sensors: sensors, scenario: scenario, started: WallClock.system.now(), seed: seed)
+    let clock = WallClock.system
+    var source = UplinkSource(sensors: sensors, scenario: scenario, started: clock.now(), seed: seed)
     let log = log
-    var client = LoadClient(plan, source: source, isStopping: { Interrupt.happened }, acknowledge: { log?.add($0) })
+    var client = LoadClient(plan, isStopping: { Interrupt.happened }, acknowledge: { log?.add($0) }) {
+      source.next(at: clock.now())
+    }
     var told = 0
     let report = client.run { report in
       log?.flush()
