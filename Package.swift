@@ -49,7 +49,7 @@ let platform: [Target] = [
   room("HTTP", in: "Platform", of: ["Basics", "JSON"]),
   room("HTTPServer", in: "Platform", of: ["Basics", "JSON", "HTTP", "Runtime", "Telemetry", "CLinux", "CZlib"]),
   room("HTTPClient", in: "Platform", of: ["Basics", "HTTP", "Runtime", "CCurl"]),
-  room("PostgreSQL", in: "Platform", of: ["Basics", "JSON", "Runtime", "Telemetry", "CLinux", "CPostgreSQL"]),
+  room("PostgreSQL", in: "Platform", of: ["Basics", "Crypto", "Runtime", "Telemetry", "CLinux", "CPostgreSQL"]),
 ]
 let platformRooms = platform.map(\.name)
 
@@ -86,9 +86,20 @@ let program: [Target] = [
 ]
 
 let testTargets: [Target] = [
+  .target(
+    name: "TestSupport", dependencies: ["Basics", "Runtime", "Telemetry", "PostgreSQL", "CPostgreSQL"],
+    path: "Tests/TestSupport", swiftSettings: strict),
   tests(of: "Basics", in: "Platform"),
   tests(of: "Telemetry", in: "Platform"),
   tests(of: "Runtime", in: "Platform", with: ["Basics"]),
+  tests(of: "PostgreSQL", in: "Platform", with: ["Basics", "Runtime", "CPostgreSQL", "TestSupport"]),
+  tests(of: "JSON", in: "Platform", with: ["Basics"]),
+  tests(of: "Crypto", in: "Platform", with: ["Basics", "JSON"]),
+  tests(of: "HTTP", in: "Platform", with: ["Basics", "JSON"]),
+  tests(of: "HTTPServer", in: "Platform", with: ["Basics", "JSON", "HTTP", "Runtime", "Telemetry"]),
+  tests(of: "ColdChain", in: "Domain", with: ["Basics", "JSON"]),
+  .testTarget(
+    name: "Simulation", dependencies: ["Basics", "ColdChain"], path: "Tests/Simulation", swiftSettings: strict),
 ]
 
 let package = Package(

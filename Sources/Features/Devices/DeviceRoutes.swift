@@ -78,7 +78,7 @@ public struct DeviceRoutes: Sendable {
   // MARK: - Fields
 
   private func row(_ draft: consuming Draft) throws -> Value {
-    draft.text("name", 1...256)
+    draft.text("name", length: 1...256)
     draft.eui("devEui", "dev_eui", required: true)
     draft.eui("joinEui", "join_eui", required: false)
     draft.optionalText("description", upTo: 2048)

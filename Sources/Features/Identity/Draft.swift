@@ -31,7 +31,7 @@ public struct Draft {
   // MARK: - Columns that are never null
 
   public mutating func text(
-    _ name: String, _ column: String? = nil, _ length: ClosedRange<Int>, default fallback: String? = nil
+    _ name: String, _ column: String? = nil, length: ClosedRange<Int>, default fallback: String? = nil
   ) {
     guard asked(name, required: fallback == nil) else {
       if purpose == .create { columns.field(column ?? name, fallback) }

@@ -98,7 +98,7 @@ public struct UnitRoutes: Sendable {
 
   /// `status` is not taken: it follows from the readings.
   private func row(_ draft: consuming Draft) throws -> Value {
-    draft.text("name", 1...256)
+    draft.text("name", length: 1...256)
     draft.choice("unitType", "unit_type", of: UnitType.self)
     let scale = draft.choice("tempUnit", "temp_unit", of: TemperatureUnit.self, default: .fahrenheit)
     draft.limits()
