@@ -98,6 +98,10 @@ let testTargets: [Target] = [
   tests(of: "HTTP", in: "Platform", with: ["Basics", "JSON"]),
   tests(of: "HTTPServer", in: "Platform", with: ["Basics", "JSON", "HTTP", "Runtime", "Telemetry"]),
   tests(of: "ColdChain", in: "Domain", with: ["Basics", "JSON"]),
+  tests(of: "Operations", in: "Features", with: ["Basics", "HTTP", "Telemetry"]),
+  .testTarget(
+    name: "freshtrackTests", dependencies: ["freshtrack", "Basics", "ColdChain"], path: "Tests/freshtrackTests",
+    swiftSettings: strict),
   .testTarget(
     name: "Simulation", dependencies: ["Basics", "ColdChain"], path: "Tests/Simulation", swiftSettings: strict),
 ]
