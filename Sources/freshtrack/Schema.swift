@@ -44,7 +44,8 @@ extension Failure {
     case .unavailable, .poolExhausted, .connectionLost, .timeout:
       self.init(
         .unavailable,
-        "no connection to the database at \(database.configuration): \(Self.firstLine(error.message)); check DATABASE_URL")
+        "no connection to the database at \(database.configuration): \(Self.firstLine(error.message)); check DATABASE_URL"
+      )
     case .migration: self.init(.schema, Self.firstLine(error.message))
     default: self.init(.fault, "the database refuses: \(Self.firstLine(error.description))")
     }

@@ -107,7 +107,8 @@ struct SettingsTests {
     "times are read strictly",
     arguments: [
       ("10", 10_000), ("250ms", 250), ("2m", 120_000), ("1h", 3_600_000), ("7d", 604_800_000), ("0", 0),
-      ("", nil), ("s", nil), ("+1", nil), ("1.5s", nil), ("1 s", nil), ("1w", nil), ("99999999999", nil), ("9999999h", nil),
+      ("", nil), ("s", nil), ("+1", nil), ("1.5s", nil), ("1 s", nil), ("1w", nil), ("99999999999", nil),
+      ("9999999h", nil),
     ] as [(String, Int?)])
   func durations(text: String, milliseconds: Int?) {
     #expect(Duration(setting: text) == milliseconds.map { .milliseconds($0) })

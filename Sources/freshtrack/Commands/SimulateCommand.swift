@@ -8,7 +8,7 @@ extension Command {
     name: "simulate", summary: "send believable uplinks of simulated sensors to a server",
     details: """
       Scenarios:
-      \(Scenario.allCases.map { "  \($0.rawValue): \($0.summary)" }.joined(separator: "\n"))
+      \(Command.columns(Scenario.allCases.map { ($0.rawValue, $0.summary) }).joined(separator: "\n"))
 
       With --org and --token the devices of that organization are simulated as they are
       registered. Without, the DevEUIs are --dev-eui-prefix and a number, 000...0 first.
@@ -86,7 +86,8 @@ private struct Simulation {
     log?.flush()
     Terminal.say(isJSON ? String(decoding: report.json, as: UTF8.self) : report.line)
     guard report.acknowledged > 0 || report.sent == 0 else {
-      throw Failure(.failed, "the server at http://\(plan.target.host) acknowledged nothing; is it up, is the key right?")
+      throw Failure(
+        .failed, "the server at http://\(plan.target.host) acknowledged nothing; is it up, is the key right?")
     }
   }
 

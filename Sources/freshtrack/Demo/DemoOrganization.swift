@@ -111,7 +111,9 @@ private struct DemoAPI: ~Copyable {
     let body = JSONWriter.bytes { json in json.object { json in fields(&json) } }
     let (status, answer) = try http.send("POST", "\(root)/\(path)", body: body)
     guard status == 201, let id = (try? JSONDocument(answer))?.root["id"]?.string else {
-      throw Failure(.fault, "the demo could not be made: POST \(path) answered \(status) \(String(decoding: answer, as: UTF8.self))")
+      throw Failure(
+        .fault, "the demo could not be made: POST \(path) answered \(status) \(String(decoding: answer, as: UTF8.self))"
+      )
     }
     return id
   }

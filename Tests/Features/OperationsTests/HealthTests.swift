@@ -33,9 +33,12 @@ struct HealthTests {
     let hands = Hands()
     let vital = Switch()
     let other = Switch()
-    let monitor = HealthMonitor(checks: [vital.check("database", isVital: true), other.check("jobs")], clock: hands.clock)
+    let monitor = HealthMonitor(
+      checks: [vital.check("database", isVital: true), other.check("jobs")], clock: hands.clock)
     #expect(await monitor.report().status == .healthy)
-    for (finding, expected) in [(HealthCheck.Finding(.warn, "w"), HealthReport.Status.degraded), (.init(.fail, "f"), .degraded)] {
+    for (finding, expected) in [
+      (HealthCheck.Finding(.warn, "w"), HealthReport.Status.degraded), (.init(.fail, "f"), .degraded),
+    ] {
       other.set(finding)
       hands.turn(.seconds(2))
       #expect(await monitor.report().status == expected)
