@@ -108,6 +108,10 @@ let testTargets: [Target] = [
   tests(of: "Devices", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Readings", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Alerts", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Operations", in: "Features", with: ["Basics", "HTTP", "Telemetry"]),
+  .testTarget(
+    name: "freshtrackTests", dependencies: ["freshtrack", "Basics", "ColdChain"], path: "Tests/freshtrackTests",
+    swiftSettings: strict),
   .testTarget(
     name: "Simulation", dependencies: ["Basics", "ColdChain"], path: "Tests/Simulation", swiftSettings: strict),
 ]
