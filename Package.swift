@@ -49,7 +49,7 @@ let platform: [Target] = [
   room("HTTP", in: "Platform", of: ["Basics", "JSON"]),
   room("HTTPServer", in: "Platform", of: ["Basics", "JSON", "HTTP", "Runtime", "Telemetry", "CLinux", "CZlib"]),
   room("HTTPClient", in: "Platform", of: ["Basics", "HTTP", "Runtime", "CCurl"]),
-  room("PostgreSQL", in: "Platform", of: ["Basics", "JSON", "Runtime", "Telemetry", "CLinux", "CPostgreSQL"]),
+  room("PostgreSQL", in: "Platform", of: ["Basics", "Crypto", "Runtime", "Telemetry", "CLinux", "CPostgreSQL"]),
 ]
 let platformRooms = platform.map(\.name)
 
@@ -69,7 +69,10 @@ let features: [Target] = [
 ]
 
 /// Forward only, in this order; each is embedded in the program.
-let migrations = ["0001_organizations"]
+let migrations = [
+  "0001_organizations", "0002_places", "0003_devices", "0004_readings", "0005_monitoring", "0006_alerts", "0007_audit",
+  "0008_quarantine",
+]
 
 /// The schema, and the one place where everything is wired together.
 let program: [Target] = [
@@ -82,8 +85,25 @@ let program: [Target] = [
     path: "Sources/freshtrack", swiftSettings: strict),
 ]
 
+let testTargets: [Target] = [
+  .target(
+    name: "TestSupport", dependencies: ["Basics", "Runtime", "Telemetry", "PostgreSQL", "CPostgreSQL"],
+    path: "Tests/TestSupport", swiftSettings: strict),
+  tests(of: "Basics", in: "Platform"),
+  tests(of: "Telemetry", in: "Platform"),
+  tests(of: "Runtime", in: "Platform", with: ["Basics"]),
+  tests(of: "PostgreSQL", in: "Platform", with: ["Basics", "Runtime", "CPostgreSQL", "TestSupport"]),
+  tests(of: "JSON", in: "Platform", with: ["Basics"]),
+  tests(of: "Crypto", in: "Platform", with: ["Basics", "JSON"]),
+  tests(of: "HTTP", in: "Platform", with: ["Basics", "JSON"]),
+  tests(of: "HTTPServer", in: "Platform", with: ["Basics", "JSON", "HTTP", "Runtime", "Telemetry"]),
+  tests(of: "ColdChain", in: "Domain", with: ["Basics", "JSON"]),
+  .testTarget(
+    name: "Simulation", dependencies: ["Basics", "ColdChain"], path: "Tests/Simulation", swiftSettings: strict),
+]
+
 let package = Package(
   name: "freshtrack",
   products: [.executable(name: "freshtrack", targets: ["freshtrack"])],
-  targets: doors + platform + domain + features + program
+  targets: doors + platform + domain + features + program + testTargets
 )

@@ -1,3 +1,13 @@
 import PostgreSQL
 
-func b() -> Int { PackageResources._001_organizations_sql.count }
+/// The schema, in the order it is applied. Forward only: a file that was released is never changed.
+public let all: [Migration] = [
+  Migration(version: 1, name: "organizations", sql: PackageResources._001_organizations_sql),
+  Migration(version: 2, name: "places", sql: PackageResources._002_places_sql),
+  Migration(version: 3, name: "devices", sql: PackageResources._003_devices_sql),
+  Migration(version: 4, name: "readings", sql: PackageResources._004_readings_sql),
+  Migration(version: 5, name: "monitoring", sql: PackageResources._005_monitoring_sql),
+  Migration(version: 6, name: "alerts", sql: PackageResources._006_alerts_sql),
+  Migration(version: 7, name: "audit", sql: PackageResources._007_audit_sql),
+  Migration(version: 8, name: "quarantine", sql: PackageResources._008_quarantine_sql),
+]

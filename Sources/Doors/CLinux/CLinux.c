@@ -58,6 +58,11 @@ int clinux_random(void *bytes, size_t count) {
   return 0;
 }
 
+static _Thread_local void *thread_loop;
+
+void *clinux_thread_loop(void) { return thread_loop; }
+void clinux_set_thread_loop(void *loop) { thread_loop = loop; }
+
 int clinux_thread_id(void) { return (int)syscall(SYS_gettid); }
 
 int clinux_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }

@@ -34,6 +34,9 @@ int clinux_accept(int listener, void *address, uint32_t *length);
 int clinux_wake_create(void);
 /// getrandom(2), whole or -1.
 int clinux_random(void *bytes, size_t count);
+/// One pointer for each thread: the event loop that runs on it, or NULL.
+void *clinux_thread_loop(void);
+void clinux_set_thread_loop(void *loop);
 /// Kernel thread id of the caller.
 int clinux_thread_id(void);
 /// prctl(PR_SET_PDEATHSIG): the calling process gets `signal` when its parent dies.

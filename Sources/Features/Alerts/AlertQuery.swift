@@ -1,0 +1,43 @@
+import Basics
+import HTTP
+import Identity
+import Places
+import PostgreSQL
+
+/// Which alerts are asked for. Bounds are on the time they were triggered and belong to the range.
+struct AlertQuery {
+  let statuses: [AlertStatus]?
+  let severities: [AlertSeverity]?
+  let types: [AlertType]?
+  let unitId: UUID?
+  let areaId: UUID?
+  let siteId: UUID?
+  let start: Instant?
+  let end: Instant?
+  let page: Page
+  let shownIn: Value
+
+  init(_ request: Request) throws(HTTPError) {
+    var query = Query(request)
+    statuses = query.choices("status", of: AlertStatus.self)
+    severities = query.choices("severity", of: AlertSeverity.self)
+    types = query.choices("alertType", of: AlertType.self)
+    unitId = query.uuid("unitId")
+    areaId = query.uuid("areaId")
+    siteId = query.uuid("siteId")
+    start = query.instant("start")
+    end = query.instant("end")
+    page = Page(&query)
+    shownIn = TemperatureUnit.asked(&query)
+    try query.check()
+  }
+
+  /// `$2` to `$9` of the statements that list and count.
+  var filters: [Value] {
+    [
+      statuses.map { .texts($0.map(\.rawValue)) } ?? .null, severities.map { .texts($0.map(\.rawValue)) } ?? .null,
+      types.map { .texts($0.map(\.rawValue)) } ?? .null, .optional(unitId), .optional(areaId), .optional(siteId),
+      .optional(start), .optional(end),
+    ]
+  }
+}

@@ -1,0 +1,21 @@
+import Basics
+
+/// What an API key may do.
+public enum APIKeyScope: String, Sendable, CaseIterable {
+  case ingest
+  case read
+}
+
+/// Proof that a valid API key came with the request. Only ``APIKeys`` makes one.
+public struct IngestScope: Sendable, Equatable {
+  public let organizationId: UUID
+  public let apiKeyId: UUID
+  /// The key speaks only for units of this site.
+  public let siteId: UUID?
+
+  init(organizationId: UUID, apiKeyId: UUID, siteId: UUID?) {
+    self.organizationId = organizationId
+    self.apiKeyId = apiKeyId
+    self.siteId = siteId
+  }
+}

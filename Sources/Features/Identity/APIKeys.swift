@@ -1,0 +1,96 @@
+import Basics
+import Crypto
+import HTTP
+import PostgreSQL
+import Synchronization
+
+/// Checks API keys. A key that was seen within the last second costs one hash and one look-up, and no statement.
+///
+/// When the database is away, keys that were valid before stay valid, so that uplinks reach the spool.
+public final class APIKeys: Sendable {
+  private let database: Database
+  private let cache = Mutex(TwoGenerationCache<String, Entry>(capacity: 4096))
+
+  /// How long an answer of the database is taken as it is: also how late a revocation can be.
+  private static let freshness = Duration.seconds(1)
+
+  private struct Entry {
+    /// Nil: there is no such key.
+    var record: Record?
+    var freshUntil: Instant
+  }
+
+  private struct Record {
+    let scope: IngestScope
+    let secretHash: [UInt8]
+    let scopes: [APIKeyScope]
+    let expiresAt: Instant?
+  }
+
+  public init(database: Database) { self.database = database }
+
+  static func hasKey(_ request: Request) -> Bool { header(of: request) != nil }
+
+  private static func header(of request: Request) -> ArraySlice<UInt8>? {
+    request.rawHeader("X-API-Key") ?? request.rawHeader("X-Webhook-Secret")
+  }
+
+  /// The organization that the key of `X-API-Key`, else of `X-Webhook-Secret`, speaks for.
+  ///
+  /// 401 without a valid key, 403 when it lacks `scope`, 503 when the database cannot say and has not said before.
+  public func authenticate(_ request: Request, scope: APIKeyScope) async throws -> IngestScope {
+    guard let header = Self.header(of: request) else { throw HTTPError.unauthorized("An API key is required") }
+    guard let key = APIKey(header) else { throw Self.invalid }
+    let hash = key.secretHash
+    var entry = cache.withLock { $0.value(for: key.keyId) }
+    if entry.map({ $0.freshUntil <= request.received }) ?? true {
+      entry = try await refreshed(key.keyId, hash, known: entry, now: request.received)
+    }
+    guard let record = entry?.record, constantTimeEqual(record.secretHash, hash) else { throw Self.invalid }
+    if let expiresAt = record.expiresAt, expiresAt <= request.received { throw Self.invalid }
+    guard record.scopes.contains(scope) else {
+      throw HTTPError.forbidden("This API key does not have the scope \(scope.rawValue)")
+    }
+    return record.scope
+  }
+
+  private static let invalid = HTTPError.unauthorized("The API key is not valid")
+
+  /// While one request asks the database, the others go on with what is known.
+  private func refreshed(_ keyId: String, _ hash: [UInt8], known: Entry?, now: Instant) async throws -> Entry {
+    if var extended = known, extended.record != nil {
+      extended.freshUntil = now + Self.freshness
+      cache.withLock { $0.insert(extended, for: keyId) }
+    }
+    do {
+      let entry = Entry(record: try await load(keyId, hash), freshUntil: now + Self.freshness)
+      cache.withLock { $0.insert(entry, for: keyId) }
+      return entry
+    } catch {
+      guard let databaseError = error as? DatabaseError, databaseError.isUnavailable, let known, known.record != nil
+      else { throw error }
+      return known
+    }
+  }
+
+  /// Also notes the use of a key, once a minute, when its secret is right.
+  private func load(_ keyId: String, _ hash: [UInt8]) async throws -> Record? {
+    let rows = try await database.query(
+      """
+      WITH used AS (
+        UPDATE api_keys SET last_used_at = now()
+        WHERE key_id = $1 AND secret_hash = $2 AND revoked_at IS NULL
+          AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
+      )
+      SELECT k.organization_id, k.id, k.site_id, k.secret_hash, k.scopes, k.expires_at
+      FROM api_keys k JOIN organizations o ON o.id = k.organization_id AND o.deleted_at IS NULL
+      WHERE k.key_id = $1 AND k.revoked_at IS NULL
+      """, [.text(keyId), .bytes(hash)])
+    guard let row = rows.first else { return nil }
+    return Record(
+      scope: IngestScope(
+        organizationId: try row.uuid(0), apiKeyId: try row.uuid(1), siteId: try row.optionalUUID(2)),
+      secretHash: try row.bytes(3), scopes: try row.texts(4).compactMap { $0.flatMap(APIKeyScope.init(rawValue:)) },
+      expiresAt: try row.optionalInstant(5))
+  }
+}

@@ -1,0 +1,132 @@
+import Basics
+import HTTP
+import HTTPServer
+import Identity
+import JSON
+import PostgreSQL
+
+/// Units below their area, as the first clients ask for them, and flat.
+public struct UnitRoutes: Sendable {
+  let store: UnitStore
+
+  public init(database: Database) { store = UnitStore(database: database) }
+
+  public func routes(_ gate: Gate) -> [Route] {
+    let nested = "/api/orgs/:organizationId/sites/:siteId/areas/:areaId/units"
+    let flat = "/api/orgs/:organizationId/units"
+    return Array(
+      [
+        gate.get(nested, .viewer, listOfArea),
+        gate.post(nested, .manager, create),
+        gate.get(nested + "/:unitId", .viewer, get),
+        gate.put(nested + "/:unitId", .manager, update),
+        gate.delete(nested + "/:unitId", .manager, delete),
+        gate.post(nested + "/:unitId/restore", .manager, restore),
+        gate.get(flat, .viewer, list),
+        gate.get(flat + "/:unitId", .viewer, get),
+        gate.put(flat + "/:unitId", .manager, update),
+        gate.delete(flat + "/:unitId", .manager, delete),
+        gate.post(flat + "/:unitId/restore", .manager, restore),
+      ].joined())
+  }
+
+  @Sendable func list(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
+    var query = Query(request)
+    let unit = TemperatureUnit.asked(&query)
+    let siteId = query.uuid("siteId")
+    let areaId = query.uuid("areaId")
+    try query.check()
+    return .rows(try await store.list(site: siteId, area: areaId, shownIn: unit, scope).json)
+  }
+
+  @Sendable func listOfArea(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
+    let place = try AreaPlace(request)
+    let unit = try temperatureUnit(request)
+    guard try await store.hasArea(place, scope) else { throw HTTPError.notFound("Area") }
+    return .rows(try await store.list(site: place.siteId, area: place.areaId, shownIn: unit, scope).json)
+  }
+
+  @Sendable func create(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
+    let place = try AreaPlace(request)
+    let unit = try temperatureUnit(request)
+    let row = try self.row(try Draft(.create, body: request.body))
+    return try await refusing(Self.refusals) {
+      try .row(await store.create(row, in: place, shownIn: unit, scope, request), .created, or: "Area")
+    }
+  }
+
+  @Sendable func get(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
+    let place = try UnitPlace(request)
+    return try .row(await store.get(place, shownIn: try temperatureUnit(request), scope), or: "Unit")
+  }
+
+  @Sendable func update(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
+    let place = try UnitPlace(request)
+    let unit = try temperatureUnit(request)
+    let row = try self.row(try Draft(.change, body: request.body))
+    return try await refusing(Self.refusals) {
+      try .row(await store.update(place, row, shownIn: unit, scope, request), or: "Unit")
+    }
+  }
+
+  @Sendable func delete(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
+    guard try await store.delete(try UnitPlace(request), scope, request) else { throw HTTPError.notFound("Unit") }
+    return .noContent
+  }
+
+  @Sendable func restore(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
+    let unit = try temperatureUnit(request)
+    let restored = try await store.restore(try UnitPlace(request), shownIn: unit, scope, request)
+    return try .row(restored, or: "Deleted unit of an area that is there")
+  }
+
+  // MARK: - Fields
+
+  private func temperatureUnit(_ request: Request) throws(HTTPError) -> Value {
+    var query = Query(request)
+    let unit = TemperatureUnit.asked(&query)
+    try query.check()
+    return unit
+  }
+
+  /// What only the row as a whole can show to be wrong.
+  private static let refusals = [
+    "units_limits_in_order": InvalidFields("tempMax", "must be greater than tempMin"),
+    "units_limit_present": InvalidFields("tempMax", "must be set when tempMin is null"),
+    "units_confirm_in_order": InvalidFields("confirmSecondsDoorOpen", "must not be less than confirmSecondsDoorClosed"),
+  ]
+
+  /// `status` is not taken: it follows from the readings.
+  private func row(_ draft: consuming Draft) throws -> Value {
+    draft.text("name", length: 1...256)
+    draft.choice("unitType", "unit_type", of: UnitType.self)
+    let scale = draft.choice("tempUnit", "temp_unit", of: TemperatureUnit.self, default: .fahrenheit)
+    draft.limits()
+    draft.decimal("tempHysteresis", "temp_hysteresis", in: 0...50, default: scale == .celsius ? Decimal2(hundredths: 50) : 1)
+    draft.integer("confirmSecondsDoorClosed", "confirm_seconds_door_closed", in: 0...86_400, default: 600)
+    draft.integer("confirmSecondsDoorOpen", "confirm_seconds_door_open", in: 0...86_400, default: 1200)
+    draft.integer("expectedIntervalSeconds", "expected_interval_seconds", in: 10...86_400, default: 1200)
+    draft.bool("manualMonitoringRequired", "manual_monitoring_required", default: false)
+    draft.optionalInteger("manualMonitoringInterval", "manual_monitoring_interval", in: 1...525_600)
+    draft.integer("sortOrder", "sort_order", in: 0...1_000_000, default: 0)
+    return try draft.row()
+  }
+}
+
+extension Draft {
+  /// `tempMin` and `tempMax` in degrees of `tempUnit`. Null, said outright, is no limit on that side.
+  fileprivate mutating func limits() {
+    let range: ClosedRange<Decimal2> = -300...500
+    for (name, column) in [("tempMin", "temp_min"), ("tempMax", "temp_max")] {
+      if purpose == .create, !sets(name) {
+        fields.problem(name, "is required; null for no limit")
+      } else {
+        optionalDecimal(name, column, in: range)
+      }
+    }
+    guard sets("tempMin"), sets("tempMax"), !fields.hasProblems else { return }
+    let low = fields.optionalDecimal("tempMin", in: range)
+    let high = fields.optionalDecimal("tempMax", in: range)
+    if let low, let high, low >= high { fields.problem("tempMax", "must be greater than tempMin") }
+  }
+}
