@@ -81,7 +81,7 @@ enum IncidentStore {
     var ids = [UUID?](repeating: nil, count: changes.count)
     for row in rows { ids[Int(try row.int(0)) - 1] = try row.uuid(1) }
     return try ids.map { id in
-      guard let id else { throw DatabaseError(.decoding, "an incident that was read is gone") }
+      guard let id else { throw DatabaseError(.server, "an incident that was read is gone") }
       return id
     }
   }
