@@ -21,7 +21,7 @@ struct Command: Sendable {
       let text = option.value.map { "\(option.name) \($0)" } ?? option.name
       return option.isRequired ? text : "[\(text)]"
     }
-    lines.append("  freshtrack \(([name] + usage).joined(separator: " "))")
+    lines += Self.wrapped(usage, after: "  freshtrack \(name)")
     if !options.isEmpty {
       lines.append("")
       let names = options.map { option in option.value.map { "\(option.name) \($0)" } ?? option.name }
@@ -29,6 +29,16 @@ struct Command: Sendable {
     }
     if !details.isEmpty { lines += ["", details] }
     return lines.joined(separator: "\n")
+  }
+
+  /// The words behind `start`, on lines of at most 80 columns.
+  private static func wrapped(_ words: [String], after start: String) -> [String] {
+    var lines = [start]
+    for word in words {
+      if lines[lines.count - 1].utf8.count + 1 + word.utf8.count > 80 { lines.append("     ") }
+      lines[lines.count - 1] += " " + word
+    }
+    return lines
   }
 
   static var overview: String {
@@ -41,7 +51,7 @@ struct Command: Sendable {
     return lines.joined(separator: "\n")
   }
 
-  private static func columns(_ rows: [(String, String)]) -> [String] {
+  static func columns(_ rows: [(String, String)]) -> [String] {
     let width = rows.map(\.0.utf8.count).max() ?? 0
     return rows.map { "  \($0)\(String(repeating: " ", count: width - $0.utf8.count))  \($1)" }
   }
@@ -56,7 +66,7 @@ extension Command {
     }
     let first = words[0]
     let family = all.filter { $0.name.hasPrefix("\(first) ") }.map(\.name)
-    guard family.isEmpty else { throw .usage("freshtrack \(first): say \(family.joined(separator: " or "))") }
+    guard family.isEmpty else { throw .usage("say `\(family.joined(separator: "` or `"))`") }
     throw .usage("there is no command '\(first)'; `freshtrack help` lists them")
   }
 

@@ -1,6 +1,6 @@
 /// Why a command ends: one line that says what to do, and the exit code.
 struct Failure: Error, CustomStringConvertible {
-  /// Codes of sysexits.h where one fits, so that scripts can tell the cases apart. docs/COMMANDS.md lists them.
+  /// Codes of sysexits.h where one fits, so that scripts can tell the cases apart. README.md lists them.
   enum Code: CInt {
     /// The answer is no: unhealthy, or something that the command was asked to find is not there.
     case failed = 1

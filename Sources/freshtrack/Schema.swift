@@ -31,7 +31,9 @@ enum Schema {
   }
 
   static func status(on database: Database) async throws(Failure) -> Migrator.Status {
-    do throws(DatabaseError) { return try await migrator.status(on: database) } catch { throw Failure(error, database) }
+    do { return try await migrator.status(on: database) } catch let error as DatabaseError {
+      throw Failure(error, database)
+    } catch { throw Failure(.fault, String(describing: error)) }
   }
 }
 
@@ -42,7 +44,8 @@ extension Failure {
     case .unavailable, .poolExhausted, .connectionLost, .timeout:
       self.init(
         .unavailable,
-        "no connection to the database at \(database.configuration): \(Self.firstLine(error.message)); check DATABASE_URL")
+        "no connection to the database at \(database.configuration): \(Self.firstLine(error.message)); check DATABASE_URL"
+      )
     case .migration: self.init(.schema, Self.firstLine(error.message))
     default: self.init(.fault, "the database refuses: \(Self.firstLine(error.description))")
     }

@@ -15,7 +15,7 @@ public enum DatabaseChecks {
 
   public static func migrated(_ database: Database, _ migrator: Migrator) -> HealthCheck {
     HealthCheck("migrations") {
-      do throws(DatabaseError) {
+      do {
         let status = try await migrator.status(on: database)
         if let next = status.pending.first {
           return .init(.fail, "\(status.pending.count) to apply, the first is \(next.version) \(next.name)")
@@ -23,7 +23,7 @@ public enum DatabaseChecks {
         if let newer = status.unknown.last { return .init(.warn, "the schema is newer, at \(newer.version)") }
         return .pass
       } catch {
-        return .init(.warn, "not known (\(error.label))")
+        return .init(.warn, "not known (\((error as? DatabaseError)?.label ?? "fault"))")
       }
     }
   }

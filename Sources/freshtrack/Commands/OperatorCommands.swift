@@ -18,7 +18,9 @@ extension Command {
     run: { arguments in
       guard let user = try arguments.uuid("--user") else { throw Failure.usage("--user is missing") }
       let lifetime = try arguments.duration("--ttl") ?? .hours(1)
-      guard lifetime >= .seconds(1), lifetime <= .days(366) else { throw Failure.usage("--ttl is 1 second to 366 days") }
+      guard lifetime >= .seconds(1), lifetime <= .days(366) else {
+        throw Failure.usage("--ttl is 1 second to 366 days")
+      }
       let (email, name) = (arguments.text("--email"), arguments.text("--name"))
       let now = WallClock.system.now()
       let token = try onDatabase { database in

@@ -15,7 +15,8 @@ extension Command {
       }
       let settings = try Settings(environment: Settings.processEnvironment, for: .server)
       let stop = StopSignal()
-      let work: Server.Work = arguments.has("--no-jobs") ? .requests : arguments.has("--jobs-only") ? .jobs : .everything
+      let work: Server.Work =
+        arguments.has("--no-jobs") ? .requests : arguments.has("--jobs-only") ? .jobs : .everything
       let server = try Server(settings, work: work)
       stop.wait()
       server.stop()

@@ -8,7 +8,7 @@ extension Command {
     name: "simulate", summary: "send believable uplinks of simulated sensors to a server",
     details: """
       Scenarios:
-      \(Scenario.allCases.map { "  \($0.rawValue): \($0.summary)" }.joined(separator: "\n"))
+      \(Command.columns(Scenario.allCases.map { ($0.rawValue, $0.summary) }).joined(separator: "\n"))
 
       With --org and --token the devices of that organization are simulated as they are
       registered. Without, the DevEUIs are --dev-eui-prefix and a number, 000...0 first.
@@ -71,9 +71,12 @@ private struct Simulation {
 
   func run() throws(Failure) {
     Interrupt.watch()
-    let source = UplinkSource(sensors: sensors, scenario: scenario, started: WallClock.system.now(), seed: seed)
+    let clock = WallClock.system
+    var source = UplinkSource(sensors: sensors, scenario: scenario, started: clock.now(), seed: seed)
     let log = log
-    var client = LoadClient(plan, source: source, isStopping: { Interrupt.happened }, acknowledge: { log?.add($0) })
+    var client = LoadClient(plan, isStopping: { Interrupt.happened }, acknowledge: { log?.add($0) }) {
+      source.next(at: clock.now())
+    }
     var told = 0
     let report = client.run { report in
       log?.flush()
@@ -83,7 +86,8 @@ private struct Simulation {
     log?.flush()
     Terminal.say(isJSON ? String(decoding: report.json, as: UTF8.self) : report.line)
     guard report.acknowledged > 0 || report.sent == 0 else {
-      throw Failure(.failed, "the server at http://\(plan.target.host) acknowledged nothing; is it up, is the key right?")
+      throw Failure(
+        .failed, "the server at http://\(plan.target.host) acknowledged nothing; is it up, is the key right?")
     }
   }
 

@@ -35,7 +35,8 @@ extension Settings {
       summary: "What `/health` calls this installation: `production`, `staging` ..."),
     Setting(
       name: "AUTH_MODE", kind: .choice(["stack", "oidc", "local"]), fallback: "stack",
-      summary: "Who issues the tokens of users. `stack`: Stack Auth. `oidc`: the issuer of `AUTH_ISSUER`. `local`: this "
+      summary:
+        "Who issues the tokens of users. `stack`: Stack Auth. `oidc`: the issuer of `AUTH_ISSUER`. `local`: this "
         + "installation itself, with `freshtrack token`."),
     Setting(
       name: "STACK_AUTH_PROJECT_ID", kind: .text, fallback: nil,

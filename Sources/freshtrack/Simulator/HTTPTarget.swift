@@ -27,7 +27,9 @@ struct HTTPTarget: Sendable {
     } else {
       name = authority
     }
-    guard let port, (1...65535).contains(port), !name.isEmpty else { throw .usage("'\(url)' has no valid host and port") }
+    guard let port, (1...65535).contains(port), !name.isEmpty else {
+      throw .usage("'\(url)' has no valid host and port")
+    }
     self.port = UInt16(port)
     host = String(authority)
     let plain = name.hasPrefix("[") && name.hasSuffix("]") ? String(name.dropFirst().dropLast()) : String(name)

@@ -20,8 +20,7 @@ struct LoadClient {
   }
 
   private let plan: Plan
-  private var source: UplinkSource
-  private let clock: WallClock
+  private let next: () -> UplinkSource.Uplink?
   private let isStopping: () -> Bool
   private let acknowledge: (UplinkSource.Uplink) -> Void
   private var lines: [LoadConnection]
@@ -29,13 +28,13 @@ struct LoadClient {
   private var asked = 0
   private var report = LoadReport()
 
+  /// `next` gives the uplink to send now, or nil when nothing is to be sent in this turn of the rate.
   init(
-    _ plan: Plan, source: UplinkSource, clock: WallClock = .system, isStopping: @escaping () -> Bool,
-    acknowledge: @escaping (UplinkSource.Uplink) -> Void
+    _ plan: Plan, isStopping: @escaping () -> Bool = { false },
+    acknowledge: @escaping (UplinkSource.Uplink) -> Void = { _ in }, next: @escaping () -> UplinkSource.Uplink?
   ) {
     self.plan = plan
-    self.source = source
-    self.clock = clock
+    self.next = next
     self.isStopping = isStopping
     self.acknowledge = acknowledge
     lines = (0..<max(1, plan.connections)).map { _ in LoadConnection(plan.target, apiKey: plan.apiKey) }
@@ -80,7 +79,7 @@ struct LoadClient {
       if let due, due > now { return }
       guard let place = freeLine(now) else { return }
       asked += 1
-      guard let uplink = source.next(at: clock.now()) else {
+      guard let uplink = next() else {
         if due == nil { return }
         continue
       }
