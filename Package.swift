@@ -49,7 +49,7 @@ let platform: [Target] = [
   room("HTTP", in: "Platform", of: ["Basics", "JSON"]),
   room("HTTPServer", in: "Platform", of: ["Basics", "JSON", "HTTP", "Runtime", "Telemetry", "CLinux", "CZlib"]),
   room("HTTPClient", in: "Platform", of: ["Basics", "HTTP", "Runtime", "CCurl"]),
-  room("PostgreSQL", in: "Platform", of: ["Basics", "JSON", "Runtime", "Telemetry", "CLinux", "CPostgreSQL"]),
+  room("PostgreSQL", in: "Platform", of: ["Basics", "Crypto", "Runtime", "Telemetry", "CLinux", "CPostgreSQL"]),
 ]
 let platformRooms = platform.map(\.name)
 
@@ -63,8 +63,8 @@ let features: [Target] = [
   room("Devices", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places"]),
   room("Readings", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places"]),
   room("Alerts", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places"]),
-  room("Monitoring", in: "Features", of: platformRooms + ["ColdChain", "Alerts"]),
-  room("Ingest", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Devices", "Readings", "Monitoring"]),
+  room("Monitoring", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places", "Readings", "Alerts"]),
+  room("Ingest", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places", "Devices", "Readings", "Monitoring"]),
   room("Operations", in: "Features", of: platformRooms),
 ]
 
@@ -86,11 +86,34 @@ let program: [Target] = [
 ]
 
 let testTargets: [Target] = [
+  .target(
+    name: "TestSupport", dependencies: ["Basics", "Runtime", "Telemetry", "PostgreSQL", "CPostgreSQL"],
+    path: "Tests/TestSupport", swiftSettings: strict),
   tests(of: "Basics", in: "Platform"),
   tests(of: "Telemetry", in: "Platform"),
   tests(of: "Runtime", in: "Platform", with: ["Basics"]),
+  tests(of: "PostgreSQL", in: "Platform", with: ["Basics", "Runtime", "CPostgreSQL", "TestSupport"]),
+  tests(of: "JSON", in: "Platform", with: ["Basics"]),
+  tests(of: "Crypto", in: "Platform", with: ["Basics", "JSON"]),
+  tests(of: "HTTPClient", in: "Platform"),
   tests(of: "HTTP", in: "Platform", with: ["Basics", "JSON"]),
   tests(of: "HTTPServer", in: "Platform", with: ["Basics", "JSON", "HTTP", "Runtime", "Telemetry"]),
+  tests(of: "ColdChain", in: "Domain", with: ["Basics", "JSON"]),
+  .target(
+    name: "FeatureSupport",
+    dependencies: (platformRooms + ["TestSupport", "Migrations", "Identity", "Places", "Devices", "Readings", "Alerts"])
+      .map { .byName(name: $0) }, path: "Tests/Features/FeatureSupport", swiftSettings: strict),
+  tests(of: "Identity", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Places", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Devices", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Readings", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Alerts", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Operations", in: "Features", with: ["Basics", "HTTP", "Telemetry"]),
+  .testTarget(
+    name: "freshtrackTests", dependencies: ["freshtrack", "Basics", "ColdChain"], path: "Tests/freshtrackTests",
+    swiftSettings: strict),
+  .testTarget(
+    name: "Simulation", dependencies: ["Basics", "ColdChain"], path: "Tests/Simulation", swiftSettings: strict),
 ]
 
 let package = Package(

@@ -224,6 +224,7 @@ extension Fields {
     guard let value = value(name) else { return nil }
     guard value.kind == .object else { return wrong(name, "must be an object") }
     guard value.rawBytes.count <= limit else { return wrong(name, "must be at most \(limit) bytes of JSON") }
+    if value.hasNulCharacter { return wrong(name, "must not contain the character U+0000") }
     return Array(value.rawBytes)
   }
 
@@ -285,6 +286,18 @@ extension Fields {
 }
 
 extension JSONValue {
+  /// A string or key in the value has the character U+0000, which PostgreSQL's text and jsonb cannot hold.
+  var hasNulCharacter: Bool {
+    let end = tape.after(index)
+    var at = index
+    while at < end {
+      let entry = Entry(tape.words[at])
+      if entry.kind == .string, entry.isFlagged, tape.unescaped(entry).contains(0) { return true }
+      at += entry.isContainer ? 2 : 1
+    }
+    return false
+  }
+
   /// The number that a string holds by the grammar of JSON, nothing around it.
   var numberInString: JSONValue? {
     let document = withStringBytes { text -> JSONDocument? in

@@ -1,21 +1,181 @@
-/// A PostgreSQL server of one's own, for development and tests: on a Unix socket only, gone with the process that started it.
+import Basics
+import CPostgreSQL
+import Dispatch
+import Glibc
+import Synchronization
+
+/// A PostgreSQL server of one's own, for development and tests: on a Unix socket only, and gone with the process that started it.
+///
+/// PostgreSQL refuses to run as root; started by root, it runs as the user `postgres`.
 public final class PrivateCluster: Sendable {
   public struct Failure: Error, Sendable, CustomStringConvertible {
     public let description: String
   }
 
   public let directory: String
+  /// Where the socket lies. Its path may have at most 107 bytes, so it is not under ``directory``.
+  public let socketDirectory: String
+  private let isDurable: Bool
+  private let server = Mutex<Server?>(nil)
 
-  /// - Parameters:
-  ///   - directory: holds the data; made when it does not exist.
-  ///   - durable: false turns fsync off: faster, and lost in a power cut.
-  public init(directory: String, durable: Bool = true) {
-    self.directory = directory
+  private struct Server {
+    let process: Subprocess
+    let ended: DispatchSemaphore
   }
 
-  /// Blocks until the server answers. Not on an event loop's thread.
-  public func start() throws(Failure) {}
-  /// Blocks until the server has ended.
-  public func stop() {}
-  public func url(database: String = "postgres") -> String { "" }
+  /// - Parameters:
+  ///   - directory: holds the data; made when it does not exist. An absolute path.
+  ///   - socketDirectory: for the socket and the logs; by default one under `/tmp` that belongs to `directory`.
+  ///   - isDurable: false turns fsync off: faster, and lost in a power cut.
+  public init(directory: String, socketDirectory: String? = nil, isDurable: Bool = true) {
+    self.directory = directory
+    self.isDurable = isDurable
+    self.socketDirectory = socketDirectory ?? "/tmp/freshtrack-\(Self.fingerprint(directory))"
+  }
+
+  /// FNV-1a: a short name that the same directory always gets.
+  private static func fingerprint(_ text: String) -> String {
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+    return Hex.encode((0..<8).map { UInt8(truncatingIfNeeded: hash >> (8 * UInt64($0))) })
+  }
+
+  public func url(database: String = "postgres") -> String {
+    "host=\(socketDirectory) user=postgres dbname=\(database)"
+  }
+
+  /// Blocks until the server takes connections. Not on an event loop's thread.
+  public func start() throws(Failure) {
+    let programs = try Self.programs()
+    try prepareDirectories()
+    if !Self.exists("\(directory)/PG_VERSION") { try initialize(programs) }
+    let settings = [
+      "listen_addresses=", "unix_socket_directories=\(socketDirectory)", "unix_socket_permissions=0700",
+      "logging_collector=off", "timezone=UTC", "log_timezone=UTC", "max_connections=200", "shared_buffers=64MB",
+    ]
+    let haste = isDurable ? [] : ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
+    var arguments = ["\(programs)/postgres", "-D", directory]
+    for setting in settings + haste { arguments += ["-c", setting] }
+    try launch(asServerUser(arguments, diesWithParent: true))
+    try waitUntilReady()
+  }
+
+  /// Disconnects everybody and ends the server in order. Blocks until it has ended.
+  public func stop() { end(SIGINT) }
+
+  /// Ends the server as a crash would: for tests.
+  public func crash() { end(SIGQUIT) }
+
+  private func end(_ signal: CInt) {
+    guard let server = server.withLock({ server in server.take() }) else { return }
+    kill(server.process.id, signal)
+    server.ended.wait()
+  }
+
+  // MARK: - Steps
+
+  private func prepareDirectories() throws(Failure) {
+    for path in [socketDirectory, directory] {
+      if mkdir(path, 0o700) != 0, errno != EEXIST {
+        throw Failure(description: "cannot make \(path): \(String(cString: strerror(errno)))")
+      }
+      guard getuid() == 0 else { continue }
+      guard let user = getpwnam("postgres") else {
+        throw Failure(description: "running as root needs the user postgres: apt-get install postgresql")
+      }
+      guard chown(path, user.pointee.pw_uid, user.pointee.pw_gid) == 0 else {
+        throw Failure(description: "cannot give \(path) to the user postgres: \(String(cString: strerror(errno)))")
+      }
+    }
+  }
+
+  private func initialize(_ programs: String) throws(Failure) {
+    let log = "\(socketDirectory)/initdb.log"
+    let arguments = [
+      "\(programs)/initdb", "-D", directory, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8",
+      isDurable ? "--data-checksums" : "--no-sync",
+    ]
+    let status = try Subprocess.spawn(asServerUser(arguments, diesWithParent: false), log: log).wait()
+    guard status == 0 else {
+      throw Failure(
+        description: "initdb failed with status \(status); see \(log). The user postgres must be able to reach \(directory)")
+    }
+  }
+
+  /// The server dies with the *thread* that started it (PR_SET_PDEATHSIG), so that thread waits for its end.
+  private func launch(_ arguments: [String]) throws(Failure) {
+    let log = "\(socketDirectory)/server.log"
+    let started = DispatchSemaphore(value: 0)
+    let ended = DispatchSemaphore(value: 0)
+    let outcome = Mutex<Result<Subprocess, Failure>?>(nil)
+    DispatchQueue(label: "postgres").async {
+      do throws(Failure) {
+        let process = try Subprocess.spawn(arguments, log: log)
+        outcome.withLock { $0 = .success(process) }
+        started.signal()
+        _ = process.wait()
+      } catch {
+        outcome.withLock { $0 = .failure(error) }
+        started.signal()
+      }
+      ended.signal()
+    }
+    started.wait()
+    guard let result = outcome.withLock({ $0 }) else { return }
+    let process = try result.get()
+    server.withLock { $0 = Server(process: process, ended: ended) }
+  }
+
+  private func waitUntilReady() throws(Failure) {
+    let url = url()
+    for _ in 0..<3000 {
+      if PQping(url) == PQPING_OK { return }
+      let hasEnded = server.withLock { server in
+        guard let ended = server?.ended, ended.wait(timeout: .now()) == .success else { return server == nil }
+        server = nil
+        return true
+      }
+      if hasEnded {
+        throw Failure(description: "the private PostgreSQL ended at once; see \(socketDirectory)/server.log")
+      }
+      usleep(10_000)
+    }
+    stop()
+    throw Failure(description: "the private PostgreSQL was not ready within 30 s; see \(socketDirectory)/server.log")
+  }
+
+  private func asServerUser(_ arguments: [String], diesWithParent: Bool) -> [String] {
+    let user = getuid() == 0 ? ["--reuid=postgres", "--regid=postgres", "--init-groups"] : []
+    let death = diesWithParent ? ["--pdeathsig", "INT"] : []
+    return user.isEmpty && death.isEmpty ? arguments : ["setpriv"] + user + death + ["--"] + arguments
+  }
+
+  // MARK: - Finding PostgreSQL
+
+  /// The directory with `initdb` and `postgres`: of the newest version that Debian's packages installed, or on the PATH.
+  private static func programs() throws(Failure) -> String {
+    let root = "/usr/lib/postgresql"
+    let versions = entries(of: root).compactMap { ASCII.unsigned(Array($0.utf8)) }.sorted(by: >)
+    var candidates = versions.map { "\(root)/\($0)/bin" }
+    if let path = getenv("PATH") { candidates += String(cString: path).split(separator: ":").map(String.init) }
+    candidates += ["/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql/bin"]
+    guard let found = candidates.first(where: { exists("\($0)/initdb") && exists("\($0)/postgres") }) else {
+      throw Failure(description: "PostgreSQL is not installed: apt-get install postgresql")
+    }
+    return found
+  }
+
+  private static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+  private static func entries(of directory: String) -> [String] {
+    guard let stream = opendir(directory) else { return [] }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+      names.append(withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      })
+    }
+    return names
+  }
 }

@@ -9,11 +9,11 @@ final class ResultHandle: @unchecked Sendable {
   /// The type of each column.
   let types: [TypeID]
 
-  init(_ pointer: OpaquePointer) {
+  init(_ pointer: OpaquePointer, types: [TypeID]? = nil) {
     self.pointer = pointer
     rowCount = Int(PQntuples(pointer))
     columnCount = Int(PQnfields(pointer))
-    types = (0..<PQnfields(pointer)).map { TypeID(PQftype(pointer, $0)) }
+    self.types = types ?? (0..<PQnfields(pointer)).map { TypeID(PQftype(pointer, $0)) }
   }
 
   deinit { PQclear(pointer) }
@@ -38,8 +38,10 @@ final class ResultHandle: @unchecked Sendable {
   func column(named name: String) -> Int? { (0..<columnCount).first { self.name($0) == name } }
 
   /// Rows that the command changed; for a query, those that it returned.
-  var affected: Int {
-    guard let text = PQcmdTuples(pointer) else { return 0 }
+  var affected: Int { Self.affected(pointer) }
+
+  static func affected(_ result: OpaquePointer) -> Int {
+    guard let text = PQcmdTuples(result) else { return 0 }
     var count = 0
     var next = text
     while next.pointee != 0 {
