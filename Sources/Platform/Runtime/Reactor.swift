@@ -85,11 +85,14 @@ public final class Reactor {
     executor.reactor = self
   }
 
+  /// What hung off the loop goes only after the loop has let go of all of it: on its way it may cancel its watches.
   func detach() {
     attached = nil
+    let last = (locals, handlers, timers)
     locals = [:]
     handlers = Slab()
     timers = Timers()
+    withExtendedLifetime(last) {}
   }
 
   func stop() { stopped = true }
