@@ -7,7 +7,7 @@ struct HistorySimulation {
   @Test("random histories end as one pass over the sorted readings")
   func randomHistories() throws {
     var (evaluations, incidents) = (0, 0)
-    for seed in firstSeed..<firstSeed + 3000 {
+    for seed in firstSeed..<firstSeed + 4000 {
       let world = try World(seed: seed)
       var ledger = Ledger(limits: world.limits, commissionedAt: World.start)
       for delivery in world.deliveries {
@@ -30,7 +30,7 @@ struct HistorySimulation {
       incidents += stored.count
     }
     // The histories must hold what they are to prove.
-    #expect(evaluations > 3000 && incidents > 3000)
+    #expect(evaluations > 4000 && incidents > 4000)
   }
 
   @Test("nothing happens before the next due instant, and something does at it")

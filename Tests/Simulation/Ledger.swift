@@ -1,8 +1,8 @@
 import Basics
 import ColdChain
 
-/// Keeps one unit as the database does: rows of readings and incidents and one row of state, and nothing between two calls.
-/// It follows the rule of ``UnitMachine`` and the steps of ``History``.
+/// Keeps one unit as the database does: rows of readings and incidents and one row of state, and nothing between two
+/// calls. It follows the rule of ``UnitMachine`` and the steps of ``History``.
 struct Ledger {
   private(set) var readings: [UnitReading] = []
   private(set) var incidents: [Incident] = []
@@ -24,17 +24,19 @@ struct Ledger {
     guard let state else { throw Corrupt() }
     var machine = UnitMachine(state, limits: limits)
     var transitions: [Transition] = []
-    var quiet: Instant?
+    var late: Instant?
     for reading in batch.sorted(by: UnitReading.inOrder) where insert(reading) {
       if let caused = machine.step(reading) {
         transitions += caused
         store(machine.state)
       } else if !History.changesNothing(reading, incidents: incidents, limits: limits) {
-        let point = History.quietPoint(before: reading.recordedAt, incidents: incidents)
-        quiet = min(quiet ?? point, point)
+        late = min(late ?? reading.recordedAt, reading.recordedAt)
       }
     }
-    if let quiet { machine = judgeAgain(from: quiet, machine.state, now: now) }
+    if let late {
+      let quiet = History.quietPoint(before: late, incidents: incidents)
+      machine = judgeAgain(from: quiet, machine.state, now: now)
+    }
     transitions += machine.advance(to: now)
     store(machine.state)
     return transitions

@@ -93,7 +93,7 @@ struct World {
     }
     arrivals.sort { $0.now < $1.now }
     for arrival in arrivals {
-      if random.chance(20), let previous = deliveries.indices.last {
+      if random.chance(40), let previous = deliveries.indices.last {
         deliveries[previous].batch += arrival.batch
         deliveries[previous].now = arrival.now
       } else {

@@ -95,7 +95,9 @@ public struct DeviceRoutes: Sendable {
     let channel = draft.fields.optionalString("channel", 1...64)
     let from = draft.fields.optionalInstant("assignedFrom")
     guard draft.sets("unitId") else {
-      if draft.sets("channel") || from != nil { draft.fields.problem("unitId", "is required with channel or assignedFrom") }
+      if draft.sets("channel") || from != nil {
+        draft.fields.problem("unitId", "is required with channel or assignedFrom")
+      }
       return nil
     }
     return DeviceAssignment(unitId: draft.fields.optionalUUID("unitId"), channel: channel, from: from)

@@ -1,8 +1,8 @@
 import Basics
 import Crypto
 
-/// `ft_<key id>_<secret>`: 64 bits to find it by, 256 random bits to prove it. A key of the earlier system, `ws_...`, has no
-/// halves: it is found by its own hash.
+/// `ft_<key id>_<secret>`: 64 bits to find it by, 256 random bits to prove it. A key of the earlier system, `ws_...`,
+/// has no halves: it is found by its own hash.
 struct APIKey {
   let keyId: String
   let secretHash: [UInt8]

@@ -3,8 +3,8 @@ import Crypto
 import JSON
 import PostgreSQL
 
-/// Signs tokens for those who have no identity provider: development, tests, a single server. Its key lies in the database, so that
-/// every replica signs and believes the same.
+/// Signs tokens for those who have no identity provider: development, tests, a single server. Its key lies in the
+/// database, so that every replica signs and believes the same.
 public struct LocalIssuer: Sendable {
   private let configuration: AuthenticationConfiguration
   private let database: Database

@@ -102,7 +102,8 @@ public struct UnitRoutes: Sendable {
     draft.choice("unitType", "unit_type", of: UnitType.self)
     let scale = draft.choice("tempUnit", "temp_unit", of: TemperatureUnit.self, default: .fahrenheit)
     draft.limits()
-    draft.decimal("tempHysteresis", "temp_hysteresis", in: 0...50, default: scale == .celsius ? Decimal2(hundredths: 50) : 1)
+    draft.decimal(
+      "tempHysteresis", "temp_hysteresis", in: 0...50, default: scale == .celsius ? Decimal2(hundredths: 50) : 1)
     draft.integer("confirmSecondsDoorClosed", "confirm_seconds_door_closed", in: 0...86_400, default: 600)
     draft.integer("confirmSecondsDoorOpen", "confirm_seconds_door_open", in: 0...86_400, default: 1200)
     draft.integer("expectedIntervalSeconds", "expected_interval_seconds", in: 10...86_400, default: 1200)

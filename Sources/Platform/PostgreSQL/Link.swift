@@ -24,6 +24,7 @@ final class Link: ReadinessHandler {
   private(set) var pg: OpaquePointer?
   private var watch: Watch?
   private var interest: Interest = []
+  private var isOpen = false
   private var waiting: (goal: Goal, continuation: UnsafeContinuation<Void, Never>)?
   private(set) var failure: DatabaseError?
   /// Called when the link fails while nothing runs on it.
@@ -95,6 +96,7 @@ final class Link: ReadinessHandler {
     }
     guard PQsetnonblocking(connection, 1) == 0, PQenterPipelineMode(connection) == 1 else { throw connectFailure() }
     cancelHandle = CancelHandle(connection)
+    isOpen = true
     watchSocket(.read)
     if let failure { throw failure }
   }
@@ -158,8 +160,8 @@ final class Link: ReadinessHandler {
   func resumeReading() { setInterest(interest.union(.read)) }
 
   func ready(_ events: Readiness) {
-    if waiting?.goal == .handshake { return resumeWaiting() }
-    guard let pg else { return }
+    // During the handshake only PQconnectPoll may read.
+    guard isOpen, let pg else { return waiting?.goal == .handshake ? resumeWaiting() : () }
     if waiting?.goal == .notification {
       isQuiet = false
       resumeWaiting()
@@ -208,7 +210,8 @@ final class Link: ReadinessHandler {
     }
   }
 
-  func wait(for goal: Goal) async {
+  /// `isolation` keeps the operation of the cancellation handler on the loop.
+  func wait(for goal: Goal, isolation: isolated (any Actor)? = #isolation) async {
     if failure != nil || isMet(goal) { return }
     guard operation.isCancellable, operation.cancelReason == nil else {
       return await withUnsafeContinuation { waiting = (goal, $0) }
@@ -217,6 +220,7 @@ final class Link: ReadinessHandler {
     let number = number
     let operationNumber = operation.number
     await withTaskCancellationHandler {
+      _ = isolation
       await withUnsafeContinuation { waiting = (goal, $0) }
     } onCancel: {
       loop.execute { Self.registries.value.links[number]?.link?.cancel(operationNumber, because: .cancelled) }
@@ -227,13 +231,14 @@ final class Link: ReadinessHandler {
   private(set) var isQuiet = false
 
   /// Returns when something has come in, the time is over, or the task is cancelled.
-  func waitForNotification(atMost time: Duration) async {
+  func waitForNotification(atMost time: Duration, isolation: isolated (any Actor)? = #isolation) async {
     if failure != nil || Task.isCancelled { return }
     isQuiet = true
     let timer = reactor.schedule(after: time) { [weak self] in self?.stopListening() }
     let loop = loop
     let number = number
     await withTaskCancellationHandler {
+      _ = isolation
       await withUnsafeContinuation { waiting = (.notification, $0) }
     } onCancel: {
       loop.execute { Self.registries.value.links[number]?.link?.stopListening() }
@@ -288,12 +293,13 @@ final class Link: ReadinessHandler {
       guard let self, operation.number == number, operation.isActive else { return }
       fail(Self.cancelled(reason))
     }
-    reactor.spawn { [weak self] in
+    // No capture list: with one, Swift 6.3 runs an async closure on the cooperative pool.
+    reactor.spawn {
       // Its outcome shows in the operation's own result.
       try? await Blocking.run { cancelHandle.cancel() }
-      guard let self, operation.number == number else { return }
-      operation.cancelIsUnderWay = false
-      if waiting?.goal == .cancelRequested { resumeWaiting() }
+      guard self.operation.number == number else { return }
+      self.operation.cancelIsUnderWay = false
+      if self.waiting?.goal == .cancelRequested { self.resumeWaiting() }
     }
   }
 

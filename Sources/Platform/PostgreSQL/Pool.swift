@@ -69,10 +69,12 @@ final class Pool {
   }
 
   private func wait(
-    _ waiter: Int, _ actions: [PoolMachine.Action], _ cancel: @escaping @Sendable (Int) -> Void
+    _ waiter: Int, _ actions: [PoolMachine.Action], _ cancel: @escaping @Sendable (Int) -> Void,
+    isolation: isolated (any Actor)? = #isolation
   ) async throws(DatabaseError) -> Lease {
     let start = MonotonicClock.nanoseconds()
     await withTaskCancellationHandler {
+      _ = isolation
       await withUnsafeContinuation { continuation in
         let timer = reactor.schedule(after: configuration.acquireTimeout) { [weak self] in
           self?.giveUp(
@@ -146,14 +148,12 @@ final class Pool {
   }
 
   private func connect(_ number: Int) {
-    reactor.spawn { [weak self] in
-      guard let configuration = self?.configuration else { return }
+    // No capture list: with one, Swift 6.3 runs an async closure on the cooperative pool.
+    reactor.spawn {
       do throws(DatabaseError) {
-        let connection = try await Connection.open(configuration)
-        guard let self else { return connection.close() }
-        join(number, connection)
+        self.join(number, try await Connection.open(self.configuration))
       } catch {
-        self?.connectFailed(error)
+        self.connectFailed(error)
       }
     }
   }

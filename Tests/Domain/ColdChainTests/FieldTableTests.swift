@@ -105,3 +105,31 @@ struct FieldTableTests {
     #expect(try read(json) == nil)
   }
 }
+
+/// Which witness of an uplink is believed.
+struct WitnessTests {
+  static let bytes: [UInt8] = [0xCC, 0x19, 0x01, 0x16, 0x01, 0x98, 0x01, 0x01, 0x38, 0x7F, 0xFF]
+
+  func temperature(_ model: String?, bytes: [UInt8] = bytes, decoded: String?) throws -> Temperature? {
+    let document = try decoded.map { try JSONDocument(Array($0.utf8)) }
+    let samples = try Measurements.of(
+      bytes, port: 2, model: model, decoded: document?.root, receivedAt: DecoderTests.received)
+    return samples.first?.unitTemperature()
+  }
+
+  @Test("the bytes of a known model before the network's script, and the script for the others")
+  func order() throws {
+    let script = #"{"TempC_DS":9,"TempC_SHT":2.78}"#
+    #expect(try temperature("lht65n", decoded: script) == Temperature(celsius: 3.12))
+    #expect(try temperature("toaster", decoded: script) == Temperature(celsius: 9))
+    #expect(try temperature(nil, decoded: script) == Temperature(celsius: 9))
+    #expect(try temperature("lht65n", bytes: [], decoded: script) == Temperature(celsius: 9))
+    #expect(try temperature("lht65n", bytes: [1], decoded: script) == Temperature(celsius: 9))
+  }
+
+  @Test("without a witness the failure of the bytes is told")
+  func failures() {
+    #expect(throws: DecodeFailure.wrongLength(1)) { try temperature("lht65n", bytes: [1], decoded: "{}") }
+    #expect(throws: DecodeFailure.unknownModel) { try temperature(nil, decoded: #"{"foo":1}"#) }
+  }
+}

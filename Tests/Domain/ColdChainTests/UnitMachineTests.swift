@@ -90,6 +90,13 @@ struct UnitMachineTests {
     #expect(incident.peak == Temperature(celsius: -2) && incident.peakAt == at(4) && incident.side == .high)
   }
 
+  @Test("of equal peaks the earliest counts")
+  func equalPeaks() throws {
+    var unit = try machine()
+    #expect(try unit.run(reading(0, 6), reading(2, 0), reading(4, 6)) == [.opened])
+    #expect(unit.state.incident?.peakAt == at(0))
+  }
+
   @Test("a late reading is refused and does not rewind the unit")
   func late() throws {
     var unit = try machine()

@@ -99,7 +99,7 @@ import Testing
       ])
       #expect(results.map(\.affected) == [1, 1, 1])
       #expect(try results[2][0].int(0) == 2)
-      do {
+      do throws(DatabaseError) {
         _ = try await database.pipeline([
           ("INSERT INTO t VALUES ($1)", [3]), ("INSERT INTO t VALUES ($1)", [1]), ("INSERT INTO t VALUES ($1 + 1)", [4]),
         ])

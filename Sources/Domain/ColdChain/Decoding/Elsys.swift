@@ -14,9 +14,8 @@ extension PayloadDecoder {
     while index < payload.count {
       let type = payload.bytes[index]
       guard let length = Elsys.lengths[type] else {
-        // Settings end the payload.
-        if type == 0x3E { break }
-        if index == 0 { throw .malformed("type \(type)") }
+        // Settings (0x3E), like a type of a later revision, end what can be read.
+        if index == 0, type != 0x3E { throw .malformed("type \(type)") }
         break
       }
       try payload.need(index + 1 + length)

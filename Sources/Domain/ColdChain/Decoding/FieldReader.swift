@@ -1,7 +1,8 @@
 import Basics
 import JSON
 
-/// Turns the value of one field into a measurement. What does not fit is left out: one odd field never costs the others.
+/// Turns the value of one field into a measurement. What does not fit is left out: one odd field never costs the
+/// others.
 struct FieldReader {
   var sample = Measurements()
   let model: String

@@ -1,7 +1,8 @@
 import Basics
 import JSON
 
-/// Reads the decoded objects that networks send beside the bytes, under the names that vendors' scripts give their fields.
+/// Reads the decoded objects that networks send beside the bytes, under the names that vendors' scripts give their
+/// fields.
 public enum FieldTable {
   enum Field: Int, CaseIterable {
     case ambient, probe, probe2, probe3, humidity, probeHumidity, batteryVoltage, batteryPercent, batteryState, door
