@@ -4,7 +4,9 @@ import Devices
 import HTTP
 import HTTPServer
 import Identity
+import Ingest
 import Migrations
+import Monitoring
 import Operations
 import Places
 import PostgreSQL
@@ -30,6 +32,7 @@ struct Composition: Sendable {
     let board = JobBoard(metrics: parts.metrics, log: parts.log, clock: parts.clock)
     let lag = LoopLag(parts.loops.loops, metrics: parts.metrics)
     let figures = Figures(database: database, metrics: parts.metrics)
+    let monitoring = MonitoringJob(database: database, log: parts.log)
     let partitions = ReadingPartitions(database: database, log: parts.log)
 
     health = HealthMonitor(
@@ -54,6 +57,7 @@ struct Composition: Sendable {
       DeviceRoutes(database: database).routes(gate),
       ReadingRoutes(database: database).routes(gate),
       AlertRoutes(database: database).routes(gate),
+      IngestRoutes(database: database, keys: keys, clock: parts.clock, log: parts.log, metrics: parts.metrics).routes,
     ].flatMap { $0 }
     routes = operations + (parts.settings.flag("READ_ONLY") ? api.map(Self.frozen) : api)
     metricsRoutes = MetricsRoutes(metrics: parts.metrics, audience: .anyone).routes
@@ -62,6 +66,7 @@ struct Composition: Sendable {
     jobs = [
       Job("authentication-keys", every: .minutes(10)) { await authenticator.refresh(at: $0) },
       Job("reading-partitions", every: .hours(1)) { try await partitions.run(at: $0) },
+      Job("monitoring", every: .seconds(15)) { try await monitoring.run(at: $0) },
       Job("figures", every: .seconds(30)) { try await figures.count(at: $0) },
     ]
   }
