@@ -54,7 +54,6 @@ private struct DevelopmentRun {
     let sensors = DemoPlan.sensors(session: SecureRandom.uint64())
     let demo = try demo(folder, database, target, sensors)
     let token = try demo.token(on: database, now: WallClock.system.now())
-    database.close()
     try File.write(Array(variables(demo, token).utf8), to: "\(folder)/env")
     let simulation = simulates ? Simulation(target, key: demo.ingestKey, rate: 1 / Self.pace) : nil
     Terminal.say(banner(demo))
