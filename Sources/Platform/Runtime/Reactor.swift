@@ -85,14 +85,15 @@ public final class Reactor {
     executor.reactor = self
   }
 
-  /// What hung off the loop goes only after the loop has let go of all of it: on its way it may cancel its watches.
+  /// Drops what hangs off the loop. What is dropped may still call back, so it is dropped when nothing here is being changed.
   func detach() {
-    attached = nil
-    let last = (locals, handlers, timers)
+    let dropped = (locals, handlers, timers, endOfTurn)
     locals = [:]
     handlers = Slab()
     timers = Timers()
-    withExtendedLifetime(last) {}
+    endOfTurn = []
+    withExtendedLifetime(dropped) {}
+    attached = nil
   }
 
   func stop() { stopped = true }
