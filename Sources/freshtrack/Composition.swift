@@ -32,7 +32,6 @@ struct Composition: Sendable {
     let board = JobBoard(metrics: parts.metrics, log: parts.log, clock: parts.clock)
     let lag = LoopLag(parts.loops.loops, metrics: parts.metrics)
     let figures = Figures(database: database, metrics: parts.metrics)
-    let monitoring = MonitoringJob(database: database, log: parts.log)
     let partitions = ReadingPartitions(database: database, log: parts.log)
     let monitoring = MonitoringJob(database: database, log: parts.log)
 
@@ -58,7 +57,6 @@ struct Composition: Sendable {
       DeviceRoutes(database: database).routes(gate),
       ReadingRoutes(database: database).routes(gate),
       AlertRoutes(database: database).routes(gate),
-      IngestRoutes(database: database, keys: keys, clock: parts.clock, log: parts.log, metrics: parts.metrics).routes,
     ].flatMap { $0 }
     let ingest = IngestRoutes(
       database: database, keys: keys, clock: parts.clock, log: parts.log, metrics: parts.metrics
@@ -71,7 +69,6 @@ struct Composition: Sendable {
       Job("authentication-keys", every: .minutes(10)) { await authenticator.refresh(at: $0) },
       Job("monitoring", every: .seconds(5)) { try await monitoring.run(at: $0) },
       Job("reading-partitions", every: .hours(1)) { try await partitions.run(at: $0) },
-      Job("monitoring", every: .seconds(15)) { try await monitoring.run(at: $0) },
       Job("figures", every: .seconds(30)) { try await figures.count(at: $0) },
     ]
   }
@@ -86,7 +83,7 @@ struct Composition: Sendable {
     let clock: WallClock
   }
 
-  /// READ_ONLY: what a user would change answers 503; what sensors send goes on.
+  /// READ_ONLY: what a user would change answers 503.
   private static func frozen(_ route: Route) -> Route {
     switch route.method {
     case .get, .head, .options: return route
