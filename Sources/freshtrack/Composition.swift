@@ -4,7 +4,9 @@ import Devices
 import HTTP
 import HTTPServer
 import Identity
+import Ingest
 import Migrations
+import Monitoring
 import Operations
 import Places
 import PostgreSQL
@@ -31,6 +33,7 @@ struct Composition: Sendable {
     let lag = LoopLag(parts.loops.loops, metrics: parts.metrics)
     let figures = Figures(database: database, metrics: parts.metrics)
     let partitions = ReadingPartitions(database: database, log: parts.log)
+    let monitoring = MonitoringJob(database: database, log: parts.log)
 
     health = HealthMonitor(
       checks: [
@@ -55,12 +58,16 @@ struct Composition: Sendable {
       ReadingRoutes(database: database).routes(gate),
       AlertRoutes(database: database).routes(gate),
     ].flatMap { $0 }
-    routes = operations + (parts.settings.flag("READ_ONLY") ? api.map(Self.frozen) : api)
+    let ingest = IngestRoutes(
+      database: database, keys: keys, clock: parts.clock, log: parts.log, metrics: parts.metrics
+    ).routes
+    routes = operations + ingest + (parts.settings.flag("READ_ONLY") ? api.map(Self.frozen) : api)
     metricsRoutes = MetricsRoutes(metrics: parts.metrics, audience: .anyone).routes
 
     self.board = board
     jobs = [
       Job("authentication-keys", every: .minutes(10)) { await authenticator.refresh(at: $0) },
+      Job("monitoring", every: .seconds(5)) { try await monitoring.run(at: $0) },
       Job("reading-partitions", every: .hours(1)) { try await partitions.run(at: $0) },
       Job("figures", every: .seconds(30)) { try await figures.count(at: $0) },
     ]
@@ -81,7 +88,6 @@ struct Composition: Sendable {
     switch route.method {
     case .get, .head, .options: return route
     default:
-      if route.pattern.hasPrefix("/api/webhooks/") || route.pattern.hasPrefix("/api/ingest/") { return route }
       return Route(route.method, route.pattern, content: .any) { _ in
         throw HTTPError.unavailable("This installation is read-only for now", retryAfter: 60)
       }

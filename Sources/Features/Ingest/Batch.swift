@@ -2,6 +2,7 @@ import Basics
 import ColdChain
 import Devices
 import Monitoring
+import Places
 import PostgreSQL
 import Readings
 

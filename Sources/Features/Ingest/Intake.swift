@@ -84,7 +84,9 @@ extension Uplink {
     }
     let samples: [Measurements]
     do throws(DecodeFailure) {
-      samples = try measurements(of: device)
+      samples = try Measurements.of(
+        payload ?? [], port: port, model: device.model ?? model, decoded: decoded, normalized: normalized,
+        receivedAt: receivedAt)
     } catch {
       return quarantined(.undecodable, "\(error)", body)
     }
@@ -100,23 +102,6 @@ extension Uplink {
     }
     readings.sort { $0.recordedAt < $1.recordedAt }
     return .readings(readings)
-  }
-
-  /// The network's decoding by the canonical fields where there is one, else the raw bytes by the model's own decoder.
-  private func measurements(of device: DeviceEntry) throws(DecodeFailure) -> [Measurements] {
-    let model = device.model ?? model
-    if let decoded, let sample = FieldTable.measurements(from: decoded, model: model, receivedAt: receivedAt) {
-      return [sample]
-    }
-    if let normalized {
-      let samples = FieldTable.measurements(fromNormalized: normalized, receivedAt: receivedAt)
-      if !samples.isEmpty { return samples }
-    }
-    guard let payload else {
-      if decoded != nil || normalized != nil { throw .malformed("no field of decoded_payload is known") }
-      return []
-    }
-    return try PayloadDecoder.decode(payload, port: port, model: model, receivedAt: receivedAt)
   }
 
   private func reading(of sample: Measurements, _ device: DeviceEntry) -> Reading {

@@ -22,7 +22,8 @@ enum IncidentStore {
       simulated: try row.bool(at(10)))
   }
 
-  /// The stored incidents that judging again from `instant` can meet: open, or closed no longer than two days before it.
+  /// The stored incidents that judging again from `instant` can meet: the last one before it, those of that one's day (UTC),
+  /// whose doors spent the same mask, and every one since.
   static func known(
     unit: UUID, organization: UUID, around instant: Instant, on connection: Connection
   ) async throws -> [Incident] {
@@ -30,8 +31,11 @@ enum IncidentStore {
       "SELECT " + columns
         + """
          FROM incidents i WHERE i.organization_id = $1 AND i.unit_id = $2 AND i.kind = 'temperature'
-          AND (i.closed_at IS NULL OR i.closed_at >= $3) ORDER BY i.opened_at
-        """, [.uuid(organization), .uuid(unit), .timestamp(instant - .days(2))])
+          AND i.opened_at >= coalesce((
+            SELECT date_trunc('day', max(o.opened_at), 'UTC') FROM incidents o
+            WHERE o.organization_id = $1 AND o.unit_id = $2 AND o.kind = 'temperature' AND o.opened_at <= $3), '-infinity')
+        ORDER BY i.opened_at
+        """, [.uuid(organization), .uuid(unit), .timestamp(instant)])
     var incidents: [Incident] = []
     for row in rows { if let incident = try read(row, from: 0) { incidents.append(incident) } }
     return incidents
@@ -81,7 +85,7 @@ enum IncidentStore {
     var ids = [UUID?](repeating: nil, count: changes.count)
     for row in rows { ids[Int(try row.int(0)) - 1] = try row.uuid(1) }
     return try ids.map { id in
-      guard let id else { throw DatabaseError(.decoding, "an incident that was read is gone") }
+      guard let id else { throw DatabaseError(.server, "an incident that was read is gone") }
       return id
     }
   }

@@ -84,41 +84,54 @@ public enum Monitor {
     var machine = UnitMachine(stored.state, limits: rules.limits)
     var transitions: [Transition] = []
     var incidents = stored.state.incident.map { [$0] } ?? []
-    var earliestLate: Instant?
+    var late: [UnitReading] = []
     for reading in readings.sorted(by: UnitReading.inOrder) {
       if let steps = machine.step(reading) {
         transitions += steps
         keep(machine.state.incident, in: &incidents)
       } else {
-        earliestLate = min(earliestLate ?? reading.recordedAt, reading.recordedAt)
+        late.append(reading)
+      }
+    }
+    if let earliest = late.first {
+      let known = try await IncidentStore.known(
+        unit: stored.unitId, organization: stored.organizationId, around: earliest.recordedAt, on: connection)
+      let current = known.filter { one in !incidents.contains { $0.openedAt == one.openedAt } } + incidents
+      let harmful = late.first { !History.changesNothing($0, incidents: current, limits: rules.limits) }
+      if let harmful {
+        let past = Past(stored: known, current: current, from: harmful.recordedAt)
+        return try await verdict(on: past, of: stored, machine.state, rules, now: now, connection)
       }
     }
     transitions += machine.advance(to: now)
     keep(machine.state.incident, in: &incidents)
-    if let earliestLate {
-      return try await verdict(onHistoryOf: stored, machine.state, from: earliestLate, rules, now: now, connection)
-    }
     let known = stored.state.incident.map { [$0] } ?? []
     return Verdict(
       state: machine.state, transitions: transitions,
-      changes: transitions.isEmpty && known == incidents ? [] : History.reconcile(known: known, evaluated: incidents),
-      isLate: false)
+      changes: known == incidents ? [] : History.reconcile(known: known, evaluated: incidents), isLate: false)
+  }
+
+  /// What is to be judged again.
+  private struct Past {
+    /// As the database has them.
+    let stored: [Incident]
+    /// With what the timely readings of the same batch have changed: one of them may have reopened an incident that closed
+    /// before the late reading.
+    let current: [Incident]
+    let from: Instant
   }
 
   private static func verdict(
-    onHistoryOf stored: StoredState, _ live: UnitState, from late: Instant, _ rules: UnitRules, now: Instant,
-    _ connection: Connection
+    on past: Past, of unit: StoredState, _ live: UnitState, _ rules: UnitRules, now: Instant, _ connection: Connection
   ) async throws -> Verdict {
-    let known = try await IncidentStore.known(
-      unit: stored.unitId, organization: stored.organizationId, around: late, on: connection)
-    let quiet = History.quietPoint(before: late, incidents: known)
+    let quiet = History.quietPoint(before: past.from, incidents: past.current)
     let door = try await ReadingWrites.door(
-      unit: stored.unitId, organization: stored.organizationId, before: quiet, on: connection)
-    let start = History.checkpoint(at: quiet, live: live, incidents: known, door: door)
+      unit: unit.unitId, organization: unit.organizationId, before: quiet, on: connection)
+    let start = History.checkpoint(at: quiet, live: live, incidents: past.current, door: door)
     let readings = try await ReadingWrites.judged(
-      unit: stored.unitId, organization: stored.organizationId, from: quiet, on: connection)
+      unit: unit.unitId, organization: unit.organizationId, from: quiet, on: connection)
     let evaluation = History.evaluate(readings, limits: rules.limits, from: start, through: now)
-    let concerned = known.filter { $0.openedAt >= quiet || $0.openedAt == start.incident?.openedAt }
+    let concerned = past.stored.filter { $0.openedAt >= quiet || $0.openedAt == start.incident?.openedAt }
     return Verdict(
       state: evaluation.state, transitions: evaluation.transitions,
       changes: History.reconcile(known: concerned, evaluated: evaluation.incidents), isLate: true)

@@ -61,7 +61,7 @@ enum UnitStateStore {
       linkState: .init(rawValue: try row.text(10)) ?? .never, lastSeen: try row.optionalInstant(11),
       commissionedAt: try row.optionalInstant(12))
     guard let state = UnitState(columns, incident: incident) else {
-      throw DatabaseError(.decoding, "the state of unit \(try row.uuid(0)) contradicts itself")
+      throw DatabaseError(.server, "the state of unit \(try row.uuid(0)) contradicts itself")
     }
     return StoredState(
       unitId: try row.uuid(0), organizationId: try row.uuid(1), state: state, status: try row.text(13),

@@ -8,22 +8,25 @@ extension Connection {
     state = .handling
     deadline = loop.deadline(route.timeLimit.map(nanoseconds) ?? loop.limits.handler)
     let number = number
-    task = loop.reactor.spawn { [self] in
-      let response: Response
-      do {
-        response = try await handler()
-      } catch {
-        if self.number != number { return }
-        response = loop.response(for: error, exchange)
-      }
+    // No capture list: with one, Swift 6.3 does not let the closure inherit the isolation of its caller.
+    task = loop.reactor.spawn { await self.perform(handler, number) }
+  }
+
+  private func perform(_ handler: () async throws -> Response, _ number: UInt64) async {
+    let response: Response
+    do {
+      response = try await handler()
+    } catch {
       if self.number != number { return }
-      if case .stream(let write) = response.body, exchange.method != .head, response.status.allowsBody {
-        await deliver(response, write)
-      } else {
-        answer(response)
-      }
-      if state == .head { readRequests() }
+      response = loop.response(for: error, exchange)
     }
+    if self.number != number { return }
+    if case .stream(let write) = response.body, exchange.method != .head, response.status.allowsBody {
+      await deliver(response, write)
+    } else {
+      answer(response)
+    }
+    if state == .head { readRequests() }
   }
 
   /// An answer to a request that cannot be read to its end: the last one on this connection.
@@ -161,6 +164,7 @@ final class AnswerStream: BodySink {
   var isAbandoned: Bool { connection.number != number || connection.state != .handling }
 
   func write(_ bytes: [UInt8]) async throws {
+    connection.loop.reactor.loop.preconditionIsolated("a streamed answer is written on its loop")
     if isAbandoned { throw CancellationError() }
     if bytes.isEmpty { return }
     append(encoder?.write(bytes) ?? bytes)

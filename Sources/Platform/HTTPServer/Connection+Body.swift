@@ -124,6 +124,7 @@ final class BodyStream: BodySource {
   var isWaiting: Bool { waiter != nil }
 
   func next() async throws -> [UInt8]? {
+    connection.loop.reactor.loop.preconditionIsolated("a streamed body is read on its loop")
     while true {
       guard connection.number == number else { throw CancellationError() }
       if let piece = try take() { return piece }

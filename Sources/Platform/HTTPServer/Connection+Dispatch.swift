@@ -132,11 +132,12 @@ extension Connection {
   }
 
   func run(_ request: Request, isGzipped: Bool, _ route: Route) {
-    var request = request
-    if isGzipped, let error = inflate(&request, route) { return answer(refusal(error)) }
+    var inflated = request
+    if isGzipped, let error = inflate(&inflated, route) { return answer(refusal(error)) }
+    let request = inflated
     switch route.action {
     case .immediate(let handler): answer(handler(request))
-    case .whole(let handler): start(route) { [request] in try await handler(request) }
+    case .whole(let handler): start(route) { try await handler(request) }
     case .streamed: preconditionFailure("a streamed route never collects a body")
     }
   }

@@ -47,8 +47,8 @@ struct RequestParserTests {
     ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET|/||1.1|none|keep||27|Host=a"),
     ("GET / HTTP/1.0\r\n\r\n", "GET|/||1.0|none|close||18"),
     ("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", "GET|/||1.0|none|keep||42|Connection=Keep-Alive"),
-    ("\r\nGET /a?b=c&d HTTP/1.1\r\nhost:a:80\r\n\r\n", "GET|/a|b=c&d|1.1|none|keep||37|host=a:80"),
-    ("GET /a? HTTP/1.1\r\nHost: [::1]:80 \t \r\n\r\n", "GET|/a||1.1|none|keep||42|Host=[::1]:80"),
+    ("\r\nGET /a?b=c&d HTTP/1.1\r\nhost:a:80\r\n\r\n", "GET|/a|b=c&d|1.1|none|keep||38|host=a:80"),
+    ("GET /a? HTTP/1.1\r\nHost: [::1]:80 \t \r\n\r\n", "GET|/a||1.1|none|keep||39|Host=[::1]:80"),
     (
       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nX-Empty:\r\n\r\n",
       "POST|/||1.1|length(5)|keep||57|Host=a|Content-Length=5|X-Empty="
@@ -56,7 +56,7 @@ struct RequestParserTests {
     ("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", "PUT|/||1.1|none|keep||46|Host=a|Content-Length=0"),
     (
       "POST / HTTP/1.1\r\nHost: a\r\nTRANSFER-ENCODING: Chunked\r\nExpect: 100-Continue\r\n\r\n",
-      "POST|/||1.1|chunked|keep|expects|79|Host=a|TRANSFER-ENCODING=Chunked|Expect=100-Continue"
+      "POST|/||1.1|chunked|keep|expects|78|Host=a|TRANSFER-ENCODING=Chunked|Expect=100-Continue"
     ),
     (
       "GET / HTTP/1.1\r\nHost: a\r\nConnection: x , CLOSE\r\n\r\n",
@@ -65,7 +65,7 @@ struct RequestParserTests {
     ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "OPTIONS|*||1.1|none|keep||31|Host=a"),
     ("GET http://A/x?y HTTP/1.1\r\nHost: a\r\n\r\n", "GET|/x|y|1.1|none|keep||38|Host=a"),
     ("GET https://a HTTP/1.1\r\nHost: a\r\n\r\n", "GET|/||1.1|none|keep||35|Host=a"),
-    ("GET / HTTP/1.1\r\nHost: a\r\nX: caf\u{E9}\ttab\r\n\r\n", "GET|/||1.1|none|keep||43|Host=a|X=caf\u{E9}\ttab"),
+    ("GET / HTTP/1.1\r\nHost: a\r\nX: caf\u{E9}\ttab\r\n\r\n", "GET|/||1.1|none|keep||41|Host=a|X=caf\u{E9}\ttab"),
     ("GET /%41//b HTTP/1.1\r\nHost: a\r\n\r\n", "GET|/%41//b||1.1|none|keep||33|Host=a"),
   ]
 
@@ -151,7 +151,7 @@ struct RequestParserTests {
     #expect(outcome("GET \(fits) HTTP/1.1\r\n\(host)\r\n").hasPrefix("GET|/a"))
     let long = "GET \(fits)a HTTP/1.1\r\n\(host)\r\n"
     #expect(outcome(long) == "targetTooLong")
-    #expect(outcome(Array(long.utf8), pieces: [8000, 100, 200]) == "targetTooLong")
+    #expect(outcome(Array(long.utf8), pieces: [8000, 100, 100]) == "targetTooLong")
   }
 
   @Test("a head has at most 16 KiB and 64 fields") func headLimits() {

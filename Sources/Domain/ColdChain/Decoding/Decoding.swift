@@ -2,25 +2,16 @@ import Basics
 import JSON
 
 extension Measurements {
-  /// What an uplink says, by the best witness there is: its bytes where the model is known, else the object that the
-  /// network decoded, else its normalized form, else bytes that only one layout fits.
+  /// What an uplink says: the object that the network decoded where it has fields that are known, else its normalized form, else
+  /// its bytes, by the decoder of its model or, without one, by the one layout that they fit.
   ///
-  /// The network's script is the customer's own and may be wrong, so it is not asked about a sensor that is known here.
-  /// It is asked when that sensor's bytes do not fit its layout, since a firmware may be newer than this program.
+  /// Empty when there is nothing to measure, such as an uplink that carries only MAC commands.
   ///
-  /// - Throws: ``DecodeFailure`` of the bytes when no witness says anything.
+  /// - Throws: ``DecodeFailure`` when there is something, and no witness can read it.
   public static func of(
     _ bytes: [UInt8], port: UInt8, model: String?, decoded: JSONValue? = nil, normalized: JSONValue? = nil,
     receivedAt: Instant
   ) throws(DecodeFailure) -> [Measurements] {
-    var failure: DecodeFailure?
-    if let model, PayloadDecoder.named(model) != nil, !bytes.isEmpty {
-      do {
-        return try PayloadDecoder.decode(bytes, port: port, model: model, receivedAt: receivedAt)
-      } catch {
-        failure = error
-      }
-    }
     if let decoded, let sample = FieldTable.measurements(from: decoded, model: model, receivedAt: receivedAt) {
       return [sample]
     }
@@ -28,7 +19,10 @@ extension Measurements {
       let samples = FieldTable.measurements(fromNormalized: normalized, receivedAt: receivedAt)
       if !samples.isEmpty { return samples }
     }
-    if let failure { throw failure }
-    return try PayloadDecoder.decode(bytes, port: port, model: nil, receivedAt: receivedAt)
+    if bytes.isEmpty {
+      if decoded != nil || normalized != nil { throw .malformed("no field of the decoded payload is known") }
+      return []
+    }
+    return try PayloadDecoder.decode(bytes, port: port, model: model, receivedAt: receivedAt)
   }
 }
