@@ -19,7 +19,7 @@ public final class JobRunner: Sendable {
     precondition(!loops.isEmpty)
     for (place, job) in jobs.enumerated() {
       board.register(job)
-      loops[place % loops.count].submit { [self] in
+      loops[place % loops.count].execute { [self] in
         let task = Reactor.current.spawn { await self.repeating(job) }
         let isStopping = state.withLock { state in
           state.tasks.append(task)
