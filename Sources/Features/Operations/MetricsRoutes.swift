@@ -30,7 +30,7 @@ public struct MetricsRoutes: Sendable {
     }
     let format: Metrics.Format =
       request.header("Accept")?.contains("application/openmetrics-text") == true ? .openMetrics : .prometheus
-    return .bytes(.ok, format.contentType, metrics.render(format))
+    return .bytes(format.contentType, metrics.render(format))
   }
 }
 
