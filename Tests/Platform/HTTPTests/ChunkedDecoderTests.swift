@@ -28,7 +28,7 @@ private func outcome(_ text: String) -> String { outcome(Array(text.utf8)) }
 struct ChunkedDecoderTests {
   static let accepted = [
     ("0\r\n\r\n", "finished 5 "), ("5\r\nhello\r\n0\r\n\r\n", "finished 15 hello"),
-    ("2\r\nhe\r\n003\r\nllo\r\n000\r\n\r\nGET /", "finished 23 hello"),
+    ("2\r\nhe\r\n003\r\nllo\r\n000\r\n\r\nGET /", "finished 24 hello"),
     ("a;x=y;z=\"1\"\r\n0123456789\r\n0\r\n\r\n", "finished 30 0123456789"),
     ("A\r\n0123456789\r\n0\r\nTrailer: x\r\nOther:\r\n\r\n", "finished 40 0123456789"),
     ("5\r\nhel", "incomplete 6 hel"), ("5\r\nhello\r\n0\r\n", "incomplete 13 hello"),
