@@ -64,7 +64,9 @@ let features: [Target] = [
   room("Readings", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places"]),
   room("Alerts", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places"]),
   room("Monitoring", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places", "Readings", "Alerts"]),
-  room("Ingest", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places", "Devices", "Readings", "Monitoring"]),
+  room(
+    "Ingest", in: "Features",
+    of: platformRooms + ["ColdChain", "Identity", "Places", "Devices", "Readings", "Monitoring"]),
   room("Operations", in: "Features", of: platformRooms),
 ]
 
@@ -110,7 +112,9 @@ let testTargets: [Target] = [
   tests(of: "Alerts", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Operations", in: "Features", with: ["Basics", "HTTP", "Telemetry"]),
   .testTarget(
-    name: "freshtrackTests", dependencies: ["freshtrack", "Basics", "ColdChain"], path: "Tests/freshtrackTests",
+    name: "freshtrackTests",
+    dependencies: ["freshtrack", "Basics", "ColdChain", "PostgreSQL", "Migrations", "TestSupport"],
+    path: "Tests/freshtrackTests",
     swiftSettings: strict),
   .testTarget(
     name: "Simulation", dependencies: ["Basics", "ColdChain"], path: "Tests/Simulation", swiftSettings: strict),

@@ -83,7 +83,7 @@ struct Composition: Sendable {
     let clock: WallClock
   }
 
-  /// READ_ONLY: what a user would change answers 503; what sensors send goes on.
+  /// READ_ONLY: what a user would change answers 503.
   private static func frozen(_ route: Route) -> Route {
     switch route.method {
     case .get, .head, .options: return route

@@ -75,7 +75,7 @@ struct Server: Sendable {
       for server in servers { await server.drain(within: grace) }
       await runner.stop()
     }
-    database.close()
+    for loop in loops.loops { loop.execute { [database] in database.close() } }
     loops.stop()
     log.info("stopped")
     LogOutput.standard.flush()

@@ -111,6 +111,16 @@ public func onLoop<R: Sendable>(_ body: @escaping @Sendable () async throws -> R
   }
 }
 
+/// The error of that type that `body` throws. On an event loop in place of `#expect(throws:)`, whose closure leaves the loop.
+public func failure<E: Error>(of _: E.Type, _ body: () async throws -> Void) async -> E? {
+  do { try await body() } catch { return error as? E }
+  return nil
+}
+
+public func failure(_ body: () async throws -> Void) async -> DatabaseError? {
+  await failure(of: DatabaseError.self, body)
+}
+
 /// Runs `body` on an event loop with a fresh database, migrated by `template`.
 public func withDatabase<R: Sendable>(
   template: [Migration] = [], _ adjust: (inout DatabaseConfiguration) -> Void = { _ in },
@@ -126,3 +136,6 @@ public func withDatabase<R: Sendable>(
     return try await body(database)
   }
 }
+
+/// Removes a directory of a test and what is in it.
+public func removeTree(_ path: String) { try? FileManager.default.removeItem(atPath: path) }

@@ -20,6 +20,7 @@ public struct HealthRoutes: Sendable {
   public var routes: [Route] {
     [
       .immediate(.get, "/health/live", logLevel: .debug, live),
+      .immediate(.get, "/health/realtime", logLevel: .debug, realtime),
       Route(.get, "/health/ready", logLevel: .debug, ready),
       Route(.get, "/health", logLevel: .debug, health),
     ]
@@ -29,6 +30,11 @@ public struct HealthRoutes: Sendable {
 
   /// Depends on nothing: the loop that answers is alive.
   @Sendable func live(_ request: Request) -> Response { .json(bytes: Self.alive) }
+
+  private static let withoutSockets = Array(#"{"websocket":{"enabled":false,"connections":0}}"#.utf8)
+
+  /// Clients of the earlier server ask for this; this one has no WebSockets.
+  @Sendable func realtime(_ request: Request) -> Response { .json(bytes: Self.withoutSockets) }
 
   @Sendable func ready(_ request: Request) async -> Response {
     let obstacle = monitor.isDraining ? "shutting down" : await monitor.report().obstacle

@@ -59,9 +59,9 @@ public final class JobBoard: Sendable {
 
   /// A job that is more than three intervals and a minute behind is late.
   public var check: HealthCheck {
-    HealthCheck("jobs") { [self] in
-      let now = clock.now()
-      let late = standings.withLock { standings in
+    HealthCheck("jobs") {
+      let now = self.clock.now()
+      let late = self.standings.withLock { standings in
         standings.filter { now - $0.value.lastSuccess > $0.value.interval * 3 + .minutes(1) }
       }
       guard let first = late.min(by: { $0.value.lastSuccess < $1.value.lastSuccess }) else { return .pass }

@@ -40,8 +40,8 @@ public final class LoopLag: Sendable {
   private var worst: Double { Double(peaks.map { $0.value.load(ordering: .relaxed) }.max() ?? 0) / 1_000_000 }
 
   public var check: HealthCheck {
-    HealthCheck("event_loop") { [self] in
-      worst < 250 ? .pass : .init(.warn, "an event loop was held up for \(Int(worst)) ms")
+    HealthCheck("event_loop") {
+      self.worst < 250 ? .pass : .init(.warn, "an event loop was held up for \(Int(self.worst)) ms")
     }
   }
 }

@@ -37,7 +37,7 @@ public final class Connection {
 
   /// Fit for the next user.
   var isReusable: Bool {
-    guard let pg = link.pg, link.failure == nil, !isTainted, !beginIsDue else { return false }
+    guard let pg = link.pg, link.failure == nil, link.pendingLoss == nil, !isTainted, !beginIsDue else { return false }
     return PQtransactionStatus(pg) == PQTRANS_IDLE
   }
 
@@ -419,7 +419,9 @@ extension Connection {
     var isAtEnd = false
     while !isAtEnd {
       await link.wait(for: .result)
-      while !isAtEnd, rows.count < 256, let pg = link.pg, link.failure == nil, PQisBusy(pg) == 0 {
+      while !isAtEnd, rows.count < 256, let pg = link.pg, link.failure == nil,
+        PQisBusy(pg) == 0 || link.pendingLoss != nil
+      {
         guard let result = PQgetResult(pg) else {
           isAtEnd = true
           break

@@ -201,7 +201,9 @@ final class Link: ReadinessHandler {
   var hasUnsent: Bool { interest.contains(.write) }
 
   private func isMet(_ goal: Goal) -> Bool {
-    switch goal {
+    // Nothing more will come, and libpq no longer blocks.
+    if pendingLoss != nil { return true }
+    return switch goal {
     case .handshake: false
     case .result: pg.map { PQisBusy($0) == 0 } ?? true
     case .flushed: !hasUnsent
@@ -261,6 +263,7 @@ final class Link: ReadinessHandler {
   /// Starts the clock of an operation.
   func begin(timeout: Duration, isCancellable: Bool) throws(DatabaseError) {
     if let failure { throw failure }
+    if let pendingLoss { throw DatabaseError(.connectionLost, pendingLoss) }
     precondition(!operation.isActive, "a connection runs one operation at a time")
     if isCancellable, Task.isCancelled { throw DatabaseError(.cancelled, "the task was cancelled before the statement was sent") }
     let number = operation.number + 1
@@ -311,7 +314,7 @@ final class Link: ReadinessHandler {
 
   private func lose(_ message: String) {
     // An error that the server sent before it closed is a result; the operation finds it first.
-    if let pg, operation.isActive, waiting?.goal == .result, PQisBusy(pg) == 0 {
+    if let pg, operation.isActive, waiting == nil || waiting?.goal == .result, PQisBusy(pg) == 0 {
       unwatchSocket()
       pendingLoss = message
       return resumeWaiting()

@@ -39,8 +39,9 @@ private struct DevelopmentRun {
     let stop = StopSignal()
     try File.makeFolder(folder)
     let folder = try absolute(folder)
-    Terminal.say("Starting PostgreSQL in \(folder)/postgres")
-    let cluster = PrivateCluster(directory: "\(folder)/postgres")
+    let clusterFolder = clusterFolder(in: folder)
+    Terminal.say("Starting PostgreSQL in \(clusterFolder)")
+    let cluster = PrivateCluster(directory: clusterFolder)
     do { try cluster.start() } catch { throw Failure(.system, "PostgreSQL: \(error)") }
     defer { cluster.stop() }
     let settings = try Settings(environment: environment(cluster), for: .server)
@@ -53,13 +54,25 @@ private struct DevelopmentRun {
     let sensors = DemoPlan.sensors(session: SecureRandom.uint64())
     let demo = try demo(folder, database, target, sensors)
     let token = try demo.token(on: database, now: WallClock.system.now())
-    database.close()
     try File.write(Array(variables(demo, token).utf8), to: "\(folder)/env")
     let simulation = simulates ? Simulation(target, key: demo.ingestKey, rate: 1 / Self.pace) : nil
     Terminal.say(banner(demo))
     stop.wait()
     Terminal.say("Stopping")
     simulation?.stop()
+  }
+
+  /// PostgreSQL does not run as root: started by root, it runs as another user, who cannot get to what lies in root's
+  /// own folder. Then its data lies in /var/tmp, under a name that tells where it belongs.
+  private func clusterFolder(in folder: String) -> String {
+    var path = ""
+    let isReachable = folder.split(separator: "/").allSatisfy { part in
+      path += "/\(part)"
+      var status = stat()
+      return stat(path, &status) == 0 && status.st_mode & S_IXOTH != 0
+    }
+    if getuid() != 0 || isReachable { return "\(folder)/postgres" }
+    return "/var/tmp/freshtrack" + folder.map { $0 == "/" ? "-" : $0 } + "-postgres"
   }
 
   private func environment(_ cluster: PrivateCluster) -> [String: String] {

@@ -17,12 +17,11 @@ struct DemoHistory {
     DemoPlan.units.count * Int((end - start).microseconds / Self.interval.microseconds)
   }
 
-  /// Sends it all, in the order of time. Returns what became of it.
+  /// Sends it all. Returns what became of it.
   func send(to target: HTTPTarget, key: String, sensors: [SimulatedSensor]) -> LoadReport {
     var plan = LoadClient.Plan(target: target, apiKey: key)
-    // One connection keeps the order.
-    plan.connections = 1
-    plan.pipeline = 32
+    // Several at a time come a little out of order, which changes nothing in the end.
+    plan.connections = 8
     plan.count = uplinkCount
     plan.patience = .seconds(30)
     let envelope = UplinkEnvelope()

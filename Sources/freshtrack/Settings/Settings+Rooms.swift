@@ -22,7 +22,7 @@ extension Settings {
     configuration.connectionsMax = int("DATABASE_POOL_SIZE") ?? configuration.connectionsMax
     configuration.statementTimeout = duration("DATABASE_STATEMENT_TIMEOUT")
     configuration.preparedStatements = !flag("DATABASE_PGBOUNCER")
-    return Database(configuration)
+    return Database(configuration, log: log, metrics: metrics)
   }
 
   var authentication: AuthenticationConfiguration {

@@ -56,15 +56,19 @@ struct Settings: Sendable {
   private func missing(for need: Need) -> [String] {
     guard need != .nothing else { return [] }
     var missing: [String] = []
-    if !isSet("DATABASE_URL") {
+    // One whose file cannot be read is told already.
+    func isAbsent(_ name: String) -> Bool {
+      entries.contains { $0.setting.name == name && $0.value == nil && $0.source == .fallback }
+    }
+    if isAbsent("DATABASE_URL") {
       missing.append("DATABASE_URL is missing: set it to a URL such as postgresql://user:password@host/freshtrack")
     }
     guard need == .server else { return missing }
     switch text("AUTH_MODE") {
-    case "stack" where !isSet("STACK_AUTH_PROJECT_ID"):
+    case "stack" where isAbsent("STACK_AUTH_PROJECT_ID"):
       missing.append("STACK_AUTH_PROJECT_ID is missing: set it, or set AUTH_MODE to oidc or local")
     case "oidc":
-      for name in ["AUTH_ISSUER", "AUTH_AUDIENCE", "AUTH_JWKS_URL"] where !isSet(name) {
+      for name in ["AUTH_ISSUER", "AUTH_AUDIENCE", "AUTH_JWKS_URL"] where isAbsent(name) {
         missing.append("\(name) is missing: AUTH_MODE is oidc")
       }
     default: break
