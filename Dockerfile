@@ -11,8 +11,9 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /src
-# What changes least comes first.
+# What changes least comes first. No test is built; the package's manifest names their folders, so they must be there.
 COPY Package.swift ./
+COPY Tests Tests
 COPY Migrations Migrations
 COPY Sources Sources
 RUN swift build -c release --static-swift-stdlib --product freshtrack \

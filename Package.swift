@@ -63,8 +63,10 @@ let features: [Target] = [
   room("Devices", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places"]),
   room("Readings", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places"]),
   room("Alerts", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places"]),
-  room("Monitoring", in: "Features", of: platformRooms + ["ColdChain", "Alerts"]),
-  room("Ingest", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Devices", "Readings", "Monitoring"]),
+  room("Monitoring", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places", "Readings", "Alerts"]),
+  room(
+    "Ingest", in: "Features",
+    of: platformRooms + ["ColdChain", "Identity", "Places", "Devices", "Readings", "Monitoring"]),
   room("Operations", in: "Features", of: platformRooms),
 ]
 
@@ -95,10 +97,38 @@ let testTargets: [Target] = [
   tests(of: "PostgreSQL", in: "Platform", with: ["Basics", "Runtime", "CPostgreSQL", "TestSupport"]),
   tests(of: "JSON", in: "Platform", with: ["Basics"]),
   tests(of: "Crypto", in: "Platform", with: ["Basics", "JSON"]),
+  tests(of: "HTTPClient", in: "Platform"),
+  tests(of: "HTTP", in: "Platform", with: ["Basics", "JSON"]),
+  tests(of: "HTTPServer", in: "Platform", with: ["Basics", "JSON", "HTTP", "Runtime", "Telemetry"]),
+  tests(of: "ColdChain", in: "Domain", with: ["Basics", "JSON"]),
+  .target(
+    name: "FeatureSupport",
+    dependencies: (platformRooms + ["TestSupport", "Migrations", "Identity", "Places", "Devices", "Readings", "Alerts"])
+      .map { .byName(name: $0) }, path: "Tests/Features/FeatureSupport", swiftSettings: strict),
+  tests(of: "Identity", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Places", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Devices", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Readings", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Alerts", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Operations", in: "Features", with: ["Basics", "HTTP", "Telemetry"]),
+  .testTarget(
+    name: "freshtrackTests",
+    dependencies: ["freshtrack", "Basics", "ColdChain", "PostgreSQL", "Migrations", "TestSupport"],
+    path: "Tests/freshtrackTests",
+    swiftSettings: strict),
+  .testTarget(
+    name: "Simulation", dependencies: ["Basics", "ColdChain"], path: "Tests/Simulation", swiftSettings: strict),
+]
+
+/// `freshtrack` is what is made here. The libraries are only for `Fuzz` and `Benchmarks`, packages of their own.
+let products: [Product] = [
+  .executable(name: "freshtrack", targets: ["freshtrack"]),
+  .library(name: "Formats", targets: ["Basics", "JSON", "HTTP", "Crypto", "ColdChain"]),
+  .library(name: "Platform", targets: platformRooms),
 ]
 
 let package = Package(
   name: "freshtrack",
-  products: [.executable(name: "freshtrack", targets: ["freshtrack"])],
+  products: products,
   targets: doors + platform + domain + features + program + testTargets
 )

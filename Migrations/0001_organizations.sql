@@ -6,7 +6,7 @@
 -- whose signs are the other way round.
 CREATE FUNCTION is_time_zone(name text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  IF name <> 'UTC' AND name !~ '^([A-Z][A-Za-z_]+(/[A-Z][A-Za-z_]+(-[A-Za-z]+)*)+|Etc/GMT[+-][0-9]{1,2})$' THEN RETURN false; END IF;
+  IF name !~ '^(UTC|[A-Z][A-Za-z_]+(/[A-Z][A-Za-z_]+(-[A-Za-z]+)*)+|Etc/GMT[+-][0-9]{1,2})$' THEN RETURN false; END IF;
   PERFORM now() AT TIME ZONE name;
   RETURN true;
 EXCEPTION WHEN invalid_parameter_value THEN RETURN false;

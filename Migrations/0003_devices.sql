@@ -38,7 +38,7 @@ CREATE TABLE api_keys (
 );
 CREATE INDEX api_keys_organization ON api_keys (organization_id, site_id);
 
--- dev_eui: 16 upper-case hexadecimal digits. ttn_device_id: the id that the network server gave, which need not contain the EUI.
+-- dev_eui: 16 upper-case hexadecimal digits. device_id: the id at The Things Stack, which need not contain the EUI.
 CREATE TABLE devices (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   organization_id uuid NOT NULL REFERENCES organizations (id),

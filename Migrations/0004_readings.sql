@@ -38,7 +38,7 @@ CREATE INDEX sensor_readings_unit ON sensor_readings (unit_id, recorded_at);
 CREATE TABLE sensor_readings_default PARTITION OF sensor_readings DEFAULT;
 
 -- Makes the tables of `months` months from the month of `first` on, and moves into them what the default table held.
--- Returns how many were made; months that exist are left alone. Attaching does not block readers or writers of other months.
+-- Returns how many were made; months that exist are left alone. Readers and writers of other months go on.
 CREATE FUNCTION ensure_reading_partitions(first date, months integer) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
   month date;

@@ -8,8 +8,8 @@ CREATE TABLE alerts (
   incident_id uuid UNIQUE,
   alert_type text NOT NULL CHECK (alert_type IN (
     'alarm_active', 'monitoring_interrupted', 'missed_manual_entry', 'low_battery', 'sensor_fault', 'door_open',
-    'calibration_due', 'temp_excursion', 'suspected_cooling_failure', 'gateway_offline', 'device_clock_drift', 'data_gap',
-    'humidity_excursion', 'battery_depleted', 'defrost_overrun', 'probe_disconnected')),
+    'calibration_due', 'temp_excursion', 'suspected_cooling_failure', 'gateway_offline', 'device_clock_drift',
+    'data_gap', 'humidity_excursion', 'battery_depleted', 'defrost_overrun', 'probe_disconnected')),
   severity text NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
   status text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'acknowledged', 'resolved')),
   message text,

@@ -60,7 +60,8 @@ public struct AlertRoutes: Sendable {
     let unit = try temperatureUnit(request)
     var fields = try Fields(body: request.body)
     let resolution = Resolution(
-      text: fields.string("resolution", 1...2000), correctiveAction: fields.optionalString("correctiveAction", 1...2000),
+      text: fields.string("resolution", 1...2000),
+      correctiveAction: fields.optionalString("correctiveAction", 1...2000),
       productDisposition: fields.optionalChoice("productDisposition", of: ProductDisposition.self),
       rootCause: fields.optionalString("rootCause", 1...2000),
       preventiveMeasures: fields.optionalString("preventiveMeasures", 1...2000))

@@ -16,6 +16,8 @@ public struct NewAlert: Sendable {
   public var limit: Limit?
   /// Event time.
   public var triggeredAt: Instant
+  /// The condition had ended when it was found out about: the alert is a record, and nobody is told. Event time.
+  public var endedAt: Instant?
 
   public enum Limit: String, Sendable {
     case minimum = "min"
@@ -25,7 +27,7 @@ public struct NewAlert: Sendable {
   public init(
     organizationId: UUID, unitId: UUID?, deviceId: UUID? = nil, incidentId: UUID? = nil, type: AlertType,
     severity: AlertSeverity, message: String, triggerTemperature: Int64? = nil, limit: Limit? = nil,
-    triggeredAt: Instant
+    triggeredAt: Instant, endedAt: Instant? = nil
   ) {
     self.organizationId = organizationId
     self.unitId = unitId
@@ -37,6 +39,7 @@ public struct NewAlert: Sendable {
     self.triggerTemperature = triggerTemperature
     self.limit = limit
     self.triggeredAt = triggeredAt
+    self.endedAt = endedAt
   }
 }
 
@@ -51,10 +54,15 @@ public enum AlertStore {
       """
       WITH opened AS (
         INSERT INTO alerts (organization_id, unit_id, device_id, incident_id, alert_type, severity, message,
-          trigger_temperature, threshold_violated, triggered_at, created_at, updated_at)
-        SELECT n.*, $12, $12
+          trigger_temperature, threshold_violated, triggered_at, resolved_at, status, resolution_type, resolution,
+          created_at, updated_at)
+        SELECT n.*, CASE WHEN n.ended_at IS NULL THEN 'active' ELSE 'resolved' END,
+          CASE WHEN n.ended_at IS NOT NULL THEN 'auto' END,
+          CASE WHEN n.ended_at IS NOT NULL THEN 'Found in readings that arrived late' END, $12, $12
         FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::numeric[],
-          $10::text[], $11::timestamptz[]) n
+          $10::text[], $11::timestamptz[], $13::timestamptz[])
+          AS n (organization_id, unit_id, device_id, incident_id, alert_type, severity, message, trigger_temperature,
+            threshold_violated, triggered_at, ended_at)
         ON CONFLICT DO NOTHING RETURNING *
       ), event AS (
         INSERT INTO events (organization_id, type, unit_id, payload, occurred_at)
@@ -70,7 +78,7 @@ public enum AlertStore {
         .uuids(alerts.map(\.deviceId)), .uuids(alerts.map(\.incidentId)), .texts(alerts.map(\.type.rawValue)),
         .texts(alerts.map(\.severity.rawValue)), .texts(alerts.map(\.message)),
         .hundredthsArray(alerts.map(\.triggerTemperature)), .texts(alerts.map { $0.limit?.rawValue }),
-        .timestamps(alerts.map(\.triggeredAt)), .timestamp(now),
+        .timestamps(alerts.map(\.triggeredAt)), .timestamp(now), .timestamps(alerts.map(\.endedAt)),
       ])
     return try rows.map { Opened(id: try $0.uuid(0), incidentId: try $0.optionalUUID(1)) }
   }
@@ -129,6 +137,20 @@ public enum AlertStore {
         append_event_log(n.organization_id, $1, 'alert.resolved', 'alert', n.id, to_jsonb(old), to_jsonb(n))
       FROM (SELECT * FROM changed ORDER BY organization_id) n JOIN old ON old.id = n.id
       """, [Audit.system(at: now), .uuids(incidents), .timestamp(now), .text(resolution)], on: connection)
+  }
+
+  /// Late readings moved the beginning of these incidents: their alerts were triggered then.
+  public static func move(
+    _ alerts: [(incident: UUID, triggeredAt: Instant, message: String)], on connection: Connection
+  ) async throws {
+    guard !alerts.isEmpty else { return }
+    _ = try await connection.query(
+      """
+      UPDATE alerts a SET triggered_at = n.triggered_at, message = n.message, updated_at = now()
+      FROM unnest($1::uuid[], $2::timestamptz[], $3::text[]) AS n (incident_id, triggered_at, message)
+      WHERE a.incident_id = n.incident_id
+      """,
+      [.uuids(alerts.map(\.incident)), .timestamps(alerts.map(\.triggeredAt)), .texts(alerts.map(\.message))])
   }
 
   /// The condition of a resolved alert is there again: the same alert is open again, and nobody has taken it.

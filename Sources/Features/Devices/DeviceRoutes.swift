@@ -78,7 +78,7 @@ public struct DeviceRoutes: Sendable {
   // MARK: - Fields
 
   private func row(_ draft: consuming Draft) throws -> Value {
-    draft.text("name", 1...256)
+    draft.text("name", length: 1...256)
     draft.eui("devEui", "dev_eui", required: true)
     draft.eui("joinEui", "join_eui", required: false)
     draft.optionalText("description", upTo: 2048)
@@ -95,7 +95,9 @@ public struct DeviceRoutes: Sendable {
     let channel = draft.fields.optionalString("channel", 1...64)
     let from = draft.fields.optionalInstant("assignedFrom")
     guard draft.sets("unitId") else {
-      if draft.sets("channel") || from != nil { draft.fields.problem("unitId", "is required with channel or assignedFrom") }
+      if draft.sets("channel") || from != nil {
+        draft.fields.problem("unitId", "is required with channel or assignedFrom")
+      }
       return nil
     }
     return DeviceAssignment(unitId: draft.fields.optionalUUID("unitId"), channel: channel, from: from)

@@ -143,7 +143,8 @@ struct DeviceStore: Sendable {
 
   /// Ends the open assignment and starts the new one at the same instant. Nothing happens when both say the same.
   private func assign(
-    _ id: UUID, _ assignment: DeviceAssignment, _ scope: OrganizationScope, _ request: Request, on connection: Connection
+    _ id: UUID, _ assignment: DeviceAssignment, _ scope: OrganizationScope, _ request: Request,
+    on connection: Connection
   ) async throws {
     if let unitId = assignment.unitId {
       let unit = try await connection.query(
@@ -190,7 +191,8 @@ struct DeviceStore: Sendable {
     throw HTTPError(
       .forbidden, "SENSOR_LIMIT_REACHED", "The sensor limit of this organization is reached",
       details: [
-        HTTPError.Detail(path: "currentCount", message: "\(count)"), HTTPError.Detail(path: "limit", message: "\(limit)"),
+        HTTPError.Detail(path: "currentCount", message: "\(count)"),
+        HTTPError.Detail(path: "limit", message: "\(limit)"),
       ])
   }
 }

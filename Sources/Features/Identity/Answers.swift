@@ -17,7 +17,8 @@ extension DatabaseError {
   /// The constraint that the statement would have broken.
   public var violated: String? {
     switch kind {
-    case .uniqueViolation(let constraint), .checkViolation(let constraint), .foreignKeyViolation(let constraint): constraint
+    case .uniqueViolation(let constraint), .checkViolation(let constraint), .foreignKeyViolation(let constraint):
+      constraint
     default: nil
     }
   }
@@ -32,4 +33,6 @@ public func refusing<R>(_ refusals: [String: InvalidFields], _ body: () async th
 }
 
 /// An IANA name that the database does not know.
-public let unknownTimeZone = ["timezone_known": InvalidFields("timezone", "must be the name of a time zone, as Europe/Berlin")]
+public let unknownTimeZone = [
+  "timezone_known": InvalidFields("timezone", "must be the name of a time zone, as Europe/Berlin")
+]

@@ -2,9 +2,10 @@ import Basics
 import JSON
 import PostgreSQL
 
-/// What a request body sets, as the columns of a row: the body of a POST with its defaults, or of a PUT, which keeps what it does not name.
+/// What a request body sets, as the columns of a row: the body of a POST with its defaults, or of a PUT, which keeps
+/// what it does not name.
 ///
-/// The statement takes it as `jsonb_populate_record(<row>, $n)`: columns that the draft does not hold keep the row's value.
+/// The statement takes it as `jsonb_populate_record(<row>, $n)`: columns that the draft does not hold keep their value.
 public struct Draft {
   public enum Purpose: Sendable { case create, change }
 
@@ -31,7 +32,7 @@ public struct Draft {
   // MARK: - Columns that are never null
 
   public mutating func text(
-    _ name: String, _ column: String? = nil, _ length: ClosedRange<Int>, default fallback: String? = nil
+    _ name: String, _ column: String? = nil, length: ClosedRange<Int>, default fallback: String? = nil
   ) {
     guard asked(name, required: fallback == nil) else {
       if purpose == .create { columns.field(column ?? name, fallback) }

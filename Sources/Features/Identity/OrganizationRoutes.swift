@@ -33,8 +33,8 @@ public struct OrganizationRoutes: Sendable {
   @Sendable func create(_ request: Request, _ principal: Principal) async throws -> Response {
     var draft = try Draft(.create, body: request.body)
     let name = draft.fields.string("name", 1...256)
-    draft.text("name", 1...256)
-    draft.text("timezone", 1...100, default: "UTC")
+    draft.text("name", length: 1...256)
+    draft.text("timezone", length: 1...100, default: "UTC")
     draft.choice("complianceMode", "compliance_mode", of: ComplianceMode.self, default: .standard)
     var slug = Slug(from: name)
     if draft.sets("slug") {
@@ -66,8 +66,8 @@ public struct OrganizationRoutes: Sendable {
 
   @Sendable func update(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
     var draft = try Draft(.change, body: request.body)
-    draft.text("name", 1...256)
-    draft.text("timezone", 1...100)
+    draft.text("name", length: 1...256)
+    draft.text("timezone", length: 1...100)
     draft.choice("complianceMode", "compliance_mode", of: ComplianceMode.self)
     draft.optionalText("logoUrl", "logo_url", upTo: 2048)
     let row = try draft.row()

@@ -52,7 +52,7 @@ public struct AreaRoutes: Sendable {
   }
 
   private func row(_ draft: consuming Draft) throws -> Value {
-    draft.text("name", 1...256)
+    draft.text("name", length: 1...256)
     draft.optionalText("description", upTo: 1000)
     draft.integer("sortOrder", "sort_order", in: 0...1_000_000, default: 0)
     return try draft.row()

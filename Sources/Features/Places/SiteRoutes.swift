@@ -54,13 +54,13 @@ public struct SiteRoutes: Sendable {
   }
 
   private func row(_ draft: consuming Draft) throws -> Value {
-    draft.text("name", 1...256)
+    draft.text("name", length: 1...256)
     draft.optionalText("address", upTo: 500)
     draft.optionalText("city", upTo: 128)
     draft.optionalText("state", upTo: 64)
     draft.optionalText("postalCode", "postal_code", upTo: 20)
     draft.optionalText("country", upTo: 64)
-    draft.text("timezone", 1...100, default: "UTC")
+    draft.text("timezone", length: 1...100, default: "UTC")
     draft.optionalChoice("complianceMode", "compliance_mode", of: ComplianceMode.self)
     draft.optionalInteger("manualLogCadenceSeconds", "manual_log_cadence_seconds", in: 60...31_536_000)
     draft.optionalBool("correctiveActionRequired", "corrective_action_required")

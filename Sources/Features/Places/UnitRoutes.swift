@@ -98,11 +98,12 @@ public struct UnitRoutes: Sendable {
 
   /// `status` is not taken: it follows from the readings.
   private func row(_ draft: consuming Draft) throws -> Value {
-    draft.text("name", 1...256)
+    draft.text("name", length: 1...256)
     draft.choice("unitType", "unit_type", of: UnitType.self)
     let scale = draft.choice("tempUnit", "temp_unit", of: TemperatureUnit.self, default: .fahrenheit)
     draft.limits()
-    draft.decimal("tempHysteresis", "temp_hysteresis", in: 0...50, default: scale == .celsius ? Decimal2(hundredths: 50) : 1)
+    draft.decimal(
+      "tempHysteresis", "temp_hysteresis", in: 0...50, default: scale == .celsius ? Decimal2(hundredths: 50) : 1)
     draft.integer("confirmSecondsDoorClosed", "confirm_seconds_door_closed", in: 0...86_400, default: 600)
     draft.integer("confirmSecondsDoorOpen", "confirm_seconds_door_open", in: 0...86_400, default: 1200)
     draft.integer("expectedIntervalSeconds", "expected_interval_seconds", in: 10...86_400, default: 1200)

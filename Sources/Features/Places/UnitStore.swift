@@ -53,11 +53,11 @@ struct UnitStore: Sendable {
   private func reading(_ place: UnitPlace, shownIn unit: Value, _ scope: OrganizationScope) -> (SQL, [Value]) {
     let sql: SQL =
       "SELECT " + Self.columns
-      + """
-       FROM unit_current c, LATERAL coalesce($2::text, c.temp_unit) AS shown
-      WHERE c.organization_id = $1 AND c.id = $3 AND c.is_visible
-        AND ($4::uuid IS NULL OR c.site_id = $4) AND ($5::uuid IS NULL OR c.area_id = $5)
-      """
+        + """
+         FROM unit_current c, LATERAL coalesce($2::text, c.temp_unit) AS shown
+        WHERE c.organization_id = $1 AND c.id = $3 AND c.is_visible
+          AND ($4::uuid IS NULL OR c.site_id = $4) AND ($5::uuid IS NULL OR c.area_id = $5)
+        """
     return (
       sql,
       [.uuid(scope.organizationId), unit, .uuid(place.unitId), .optional(place.siteId), .optional(place.areaId)]
@@ -74,9 +74,9 @@ struct UnitStore: Sendable {
         SELECT a.id FROM areas a JOIN sites s ON s.id = a.site_id AND s.deleted_at IS NULL
         WHERE a.organization_id = $1 AND a.site_id = $4 AND a.id = $5 AND a.deleted_at IS NULL FOR SHARE OF a
       ), u AS (
-        INSERT INTO units (id, organization_id, area_id, name, unit_type, temp_unit, temp_min, temp_max, temp_hysteresis,
-          confirm_seconds_door_closed, confirm_seconds_door_open, expected_interval_seconds, manual_monitoring_required,
-          manual_monitoring_interval, sort_order)
+        INSERT INTO units (id, organization_id, area_id, name, unit_type, temp_unit, temp_min, temp_max,
+          temp_hysteresis, confirm_seconds_door_closed, confirm_seconds_door_open, expected_interval_seconds,
+          manual_monitoring_required, manual_monitoring_interval, sort_order)
         SELECT $6, $1, area.id, p.name, p.unit_type, p.temp_unit, p.temp_min, p.temp_max, p.temp_hysteresis,
           p.confirm_seconds_door_closed, p.confirm_seconds_door_open, p.expected_interval_seconds,
           p.manual_monitoring_required, p.manual_monitoring_interval, p.sort_order

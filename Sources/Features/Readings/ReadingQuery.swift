@@ -56,7 +56,9 @@ struct ReadingCursor: Equatable, CustomStringConvertible {
   }
 
   init?(_ text: String) {
-    guard let bytes = Base64.decode(text, as: .url), bytes.count == 24, let id = UUID(bytes: bytes[8...]) else { return nil }
+    guard let bytes = Base64.decode(text, as: .url), bytes.count == 24, let id = UUID(bytes: bytes[8...]) else {
+      return nil
+    }
     recordedAt = Instant(microseconds: Int64(bitPattern: bytes[..<8].reduce(0) { $0 << 8 | UInt64($1) }))
     self.id = id
     guard (Instant.distantPast...Instant.distantFuture).contains(recordedAt) else { return nil }

@@ -3,14 +3,7 @@ enum ECDSASignature {
   /// Nil unless `raw` has exactly 64 bytes.
   static func der(fromRaw raw: [UInt8]) -> [UInt8]? {
     guard raw.count == 64 else { return nil }
-    let numbers = integer(raw[..<32]) + integer(raw[32...])
-    return [0x30, UInt8(numbers.count)] + numbers
-  }
-
-  private static func integer(_ magnitude: ArraySlice<UInt8>) -> [UInt8] {
-    var digits = Array(magnitude.drop { $0 == 0 })
-    if digits.isEmpty || digits[0] >= 0x80 { digits.insert(0, at: 0) }
-    return [0x02, UInt8(digits.count)] + digits
+    return DER.sequence(DER.integer(raw[..<32]), DER.integer(raw[32...]))
   }
 
   static func raw(fromDER der: [UInt8]) -> [UInt8]? {

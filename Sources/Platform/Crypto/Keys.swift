@@ -17,6 +17,8 @@ public enum SignatureAlgorithm: String, Sendable, CaseIterable {
 public struct KeyError: Error, Hashable, CustomStringConvertible {
   public let reason: String
 
+  public init(reason: String) { self.reason = reason }
+
   public var description: String { reason }
 }
 
@@ -90,33 +92,22 @@ extension PublicKey {
 
   private static func p256(x: [UInt8], y: [UInt8]) throws(KeyError) -> KeyHandle {
     guard x.count == 32, y.count == 32 else { throw KeyError(reason: "coordinates of other than 32 bytes") }
-    let point = [0x04] + x + y
-    let handle = make("EC") { parameters in
-      OSSL_PARAM_BLD_push_utf8_string(parameters, OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0) == 1
-        && OSSL_PARAM_BLD_push_octet_string(parameters, OSSL_PKEY_PARAM_PUB_KEY, point, point.count) == 1
-    }
+    let handle = read(DER.sequence(DER.p256, DER.bits([0x04] + x + y)))
     guard let handle, isSound(handle) else { throw KeyError(reason: "not a point of the curve") }
     return handle
   }
 
   private static func rsa(modulus: [UInt8], exponent: [UInt8]) throws(KeyError) -> KeyHandle {
-    guard modulus.count <= 1025, exponent.count <= 8, let odd = exponent.last, odd & 1 == 1 else {
-      throw KeyError(reason: "a modulus or exponent of an unusual size")
+    let n = modulus.drop { $0 == 0 }
+    let e = exponent.drop { $0 == 0 }
+    let bits = n.count * 8 - (n.first?.leadingZeroBitCount ?? 0)
+    guard (2048...8192).contains(bits) else { throw KeyError(reason: "a modulus of other than 2048 to 8192 bits") }
+    // With an exponent of 1, every signature is its own message.
+    guard n.last.map({ $0 & 1 == 1 }) == true, e.last.map({ $0 & 1 == 1 }) == true, e.count <= 8, Array(e) != [1] else {
+      throw KeyError(reason: "no RSA key")
     }
-    let n = BN_bin2bn(modulus, CInt(modulus.count), nil)
-    let e = BN_bin2bn(exponent, CInt(exponent.count), nil)
-    defer {
-      BN_free(n)
-      BN_free(e)
-    }
-    guard BN_num_bits(n) >= 2048, BN_num_bits(n) <= 8192 else {
-      throw KeyError(reason: "a modulus of other than 2048 to 8192 bits")
-    }
-    guard BN_is_one(e) == 0, BN_is_odd(n) == 1 else { throw KeyError(reason: "no RSA key") }
-    let handle = make("RSA") { parameters in
-      OSSL_PARAM_BLD_push_BN(parameters, OSSL_PKEY_PARAM_RSA_N, n) == 1
-        && OSSL_PARAM_BLD_push_BN(parameters, OSSL_PKEY_PARAM_RSA_E, e) == 1
-    }
+    let key = DER.sequence(DER.integer(n), DER.integer(e))
+    let handle = read(DER.sequence(DER.rsa, DER.bits(key)))
     guard let handle else { throw KeyError(reason: "no RSA key") }
     return handle
   }
@@ -130,19 +121,13 @@ extension PublicKey {
     return KeyHandle(key)
   }
 
-  private static func make(_ type: String, _ fill: (OpaquePointer) -> Bool) -> KeyHandle? {
+  /// A key from its SubjectPublicKeyInfo (RFC 5280 section 4.1).
+  private static func read(_ der: [UInt8]) -> KeyHandle? {
     defer { ERR_clear_error() }
-    guard let builder = OSSL_PARAM_BLD_new() else { return nil }
-    defer { OSSL_PARAM_BLD_free(builder) }
-    guard fill(builder), let parameters = OSSL_PARAM_BLD_to_param(builder) else { return nil }
-    defer { OSSL_PARAM_free(parameters) }
-    let context = EVP_PKEY_CTX_new_from_name(nil, type, nil)
-    defer { EVP_PKEY_CTX_free(context) }
-    var key: OpaquePointer?
-    guard EVP_PKEY_fromdata_init(context) == 1,
-      EVP_PKEY_fromdata(context, &key, CInt(COPENSSL_PUBLIC_KEY), parameters) == 1, let key
-    else { return nil }
-    return KeyHandle(key)
+    return der.withUnsafeBufferPointer { bytes in
+      var at = bytes.baseAddress
+      return d2i_PUBKEY(nil, &at, bytes.count).map(KeyHandle.init)
+    }
   }
 
   private static func isSound(_ key: KeyHandle) -> Bool {

@@ -22,12 +22,14 @@ public struct ChunkedDecoder: Sendable {
 
   public var isFinished: Bool { phase == .finished }
 
-  /// The next stretch of data in `input` from `position` on, which moves behind it. Empty when `input` has no more or the
-  /// body is complete.
-  public mutating func decode(_ input: Span<UInt8>, from position: inout Int) throws(ParseError) -> Range<Int> {
-    while position < input.count, phase != .finished {
+  /// The next stretch of data in `input` between `position`, which moves behind it, and `inputEnd`. Empty when there is no more
+  /// or the body is complete.
+  public mutating func decode(
+    _ input: Span<UInt8>, from position: inout Int, to inputEnd: Int
+  ) throws(ParseError) -> Range<Int> {
+    while position < inputEnd, phase != .finished {
       if phase == .data {
-        let end = min(input.count, position + remaining)
+        let end = min(inputEnd, position + remaining)
         let found = position..<end
         remaining -= found.count
         total += found.count

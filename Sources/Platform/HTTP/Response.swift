@@ -36,22 +36,27 @@ public struct Response: Sendable {
     Response(status, contentType: MediaType.json, body: .bytes(bytes))
   }
 
-  public static func text(_ status: Status = .ok, _ text: String) -> Response {
+  public static func text(_ text: String) -> Response { .text(.ok, text) }
+
+  public static func text(_ status: Status, _ text: String) -> Response {
     Response(status, contentType: MediaType.text, body: .bytes(Array(text.utf8)))
   }
 
-  public static func html(_ status: Status = .ok, _ text: String) -> Response {
+  public static func html(_ text: String) -> Response { .html(.ok, text) }
+
+  public static func html(_ status: Status, _ text: String) -> Response {
     Response(status, contentType: MediaType.html, body: .bytes(Array(text.utf8)))
   }
 
-  public static func bytes(_ status: Status = .ok, _ contentType: String, _ bytes: [UInt8]) -> Response {
-    Response(status, contentType: contentType, body: .bytes(bytes))
+  public static func bytes(_ contentType: String, _ bytes: [UInt8]) -> Response {
+    Response(.ok, contentType: contentType, body: .bytes(bytes))
   }
 
+  /// `write` must not have a capture list: with one, Swift 6.3 runs it outside of the loop.
   public static func stream(
-    _ status: Status = .ok, _ contentType: String, _ write: @escaping @Sendable (BodyWriter) async throws -> Void
+    _ contentType: String, _ write: @escaping @Sendable (BodyWriter) async throws -> Void
   ) -> Response {
-    Response(status, contentType: contentType, body: .stream(write))
+    Response(.ok, contentType: contentType, body: .stream(write))
   }
 
   public static func redirect(_ status: Status = .found, to location: String) -> Response {

@@ -17,16 +17,3 @@ struct Exchange {
   /// Monotonic nanoseconds, when the head was complete.
   var started: UInt64 = 0
 }
-
-/// A finished request, as the log and the metrics see it.
-struct RequestObservation {
-  let route: Int?
-  let method: Method
-  let status: Status
-  /// Nanoseconds.
-  let duration: UInt64
-  /// Of the answer's body, as sent.
-  let bytes: Int
-  let id: RequestID
-  let peer: PeerAddress
-}

@@ -66,6 +66,10 @@ public struct Route: Sendable {
     return route
   }
 
+  var isStreamed: Bool {
+    if case .streamed = action { true } else { false }
+  }
+
   private init(_ method: Method, _ pattern: String, _ action: Action) {
     self.method = method
     self.pattern = pattern

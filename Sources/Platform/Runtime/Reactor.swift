@@ -85,11 +85,15 @@ public final class Reactor {
     executor.reactor = self
   }
 
+  /// Drops what hangs off the loop. What is dropped may still call back, so it is dropped when nothing here is being changed.
   func detach() {
-    attached = nil
+    let dropped = (locals, handlers, timers, endOfTurn)
     locals = [:]
     handlers = Slab()
     timers = Timers()
+    endOfTurn = []
+    withExtendedLifetime(dropped) {}
+    attached = nil
   }
 
   func stop() { stopped = true }

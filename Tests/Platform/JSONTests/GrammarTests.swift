@@ -202,8 +202,8 @@ struct GrammarCase: Sendable, CustomTestStringConvertible {
   }
 
   @Test("an error says where and what") func namesThePlace() {
-    #expect(throws: JSONError(offset: 7, reason: "expected a value")) {
-      try JSONDocument(Array("{\"a\": +5}".utf8)[...][0...])
+    #expect(throws: JSONError(offset: 6, reason: "expected a value")) {
+      try JSONDocument(Array("{\"a\": +5}".utf8))
     }
     #expect(throws: JSONError(offset: 4, reason: "the text ends where ',' or ']' should be")) {
       try JSONDocument(Array("[1,2".utf8))

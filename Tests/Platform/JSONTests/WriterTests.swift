@@ -44,7 +44,8 @@ import Testing
     arguments: [
       (0, "0"), (4, "4"), (-18.5, "-18.5"), (0.1, "0.1"), (1e21, "1e+21"), (-0.0, "-0"), (.infinity, "null"),
       (.nan, "null"),
-      (123_456_789_012, "123456789012"), (.leastNonzeroMagnitude, "5e-324"), (1e15, "1e+15"),
+      (123_456_789_012, "123456789012"), (.leastNonzeroMagnitude, "5e-324"), (1e15, "1000000000000000"),
+      (1e16, "1e+16"),
     ]) func doubles(_ value: Double, _ expected: String) throws
   {
     #expect(Self.text { $0.number(value) } == expected)

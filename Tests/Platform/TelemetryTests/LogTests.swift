@@ -106,7 +106,9 @@ struct LogTests {
   @Test("lines of many threads never mix, and all arrive")
   func threads() async throws {
     var ends: [CInt] = [0, 0]
-    try #require(pipe(&ends) == 0)
+    // CLOEXEC: or the servers that other tests start meanwhile would hold it open.
+    let kind = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
+    try #require(socketpair(AF_UNIX, kind, 0, &ends) == 0)
     let (reading, writing) = (ends[0], ends[1])
     let received = Task.detached {
       var all: [UInt8] = []

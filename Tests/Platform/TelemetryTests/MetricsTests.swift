@@ -134,7 +134,7 @@ struct MetricsTests {
     let metrics = Metrics()
     metrics.registerProcess()
     let page = try Page(metrics.render(.openMetrics), openMetrics: true)
-    #expect(try #require(page.value("process_resident_memory_bytes")) > 1 << 20)
+    #expect(try #require(page.value("process_resident_memory_bytes")) > 1_048_576)
     #expect(try #require(page.value("process_open_fds")) >= 3)
     #expect(try #require(page.value("process_max_fds")) >= 64)
     #expect(try #require(page.value("process_cpu_seconds_total")) > 0)

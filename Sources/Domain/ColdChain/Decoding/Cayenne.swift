@@ -1,5 +1,6 @@
 extension PayloadDecoder {
-  /// Channel, type, value, big-endian: Cayenne Low Power Payload. The first temperature is the sensor's, the next its probes'.
+  /// Channel, type, value, big-endian: Cayenne Low Power Payload. The first temperature is the sensor's, the next its
+  /// probes'.
   static let cayenne = PayloadDecoder(
     brand: "mydevices", models: ["cayenne", "cayenne-lpp", "lpp"], chemistry: nil, reportingInterval: .minutes(10)
   ) { payload throws(DecodeFailure) in

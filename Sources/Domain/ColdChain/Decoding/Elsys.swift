@@ -2,7 +2,10 @@ extension PayloadDecoder {
   /// Type and value, big-endian; the type alone gives the length ("Elsys Payload", revision 13).
   static let elsys = PayloadDecoder(
     brand: "elsys",
-    models: ["ers", "ers-co2", "ers-co2-lite", "ers-lite", "ers-eye", "ers-sound", "ers2-co2", "elt-2", "elt-lite", "ems", "ems-door"],
+    models: [
+      "ers", "ers-co2", "ers-co2-lite", "ers-lite", "ers-eye", "ers-sound", "ers2-co2", "elt-2", "elt-lite", "ems",
+      "ems-door",
+    ],
     chemistry: .lithiumThionylChloride, reportingInterval: .minutes(10)
   ) { payload throws(DecodeFailure) in
     guard payload.port == 5 else { throw .unknownPort(payload.port) }
@@ -11,9 +14,8 @@ extension PayloadDecoder {
     while index < payload.count {
       let type = payload.bytes[index]
       guard let length = Elsys.lengths[type] else {
-        // Settings end the payload.
-        if type == 0x3E { break }
-        if index == 0 { throw .malformed("type \(type)") }
+        // Settings (0x3E), like a type of a later revision, end what can be read.
+        if index == 0, type != 0x3E { throw .malformed("type \(type)") }
         break
       }
       try payload.need(index + 1 + length)

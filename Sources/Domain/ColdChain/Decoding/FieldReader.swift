@@ -1,7 +1,8 @@
 import Basics
 import JSON
 
-/// Turns the value of one field into a measurement. What does not fit is left out: one odd field never costs the others.
+/// Turns the value of one field into a measurement. What does not fit is left out: one odd field never costs the
+/// others.
 struct FieldReader {
   var sample = Measurements()
   let model: String
@@ -34,7 +35,8 @@ struct FieldReader {
       // Minutes by Dragino's own name, or from a Dragino; from others the unit is unknown.
       guard key == "LAST_DOOR_OPEN_DURATION" || PayloadDecoder.named(model)?.brand == "dragino" else { return }
       sample.lastOpenSeconds = seconds(value, each: 60) ?? sample.lastOpenSeconds
-    case .leak: sample.leak = truth(value, yes: ["true", "leak", "wet", "1"], no: ["false", "no leak", "normal", "dry", "0"])
+    case .leak:
+      sample.leak = truth(value, yes: ["true", "leak", "wet", "1"], no: ["false", "no leak", "normal", "dry", "0"])
     case .time: if let time = time(value) { sample.take(time: time, receivedAt: receivedAt) }
     }
   }

@@ -1,7 +1,8 @@
 import Basics
 import JSON
 
-/// Reads the decoded objects that networks send beside the bytes, under the names that vendors' scripts give their fields.
+/// Reads the decoded objects that networks send beside the bytes, under the names that vendors' scripts give their
+/// fields.
 public enum FieldTable {
   enum Field: Int, CaseIterable {
     case ambient, probe, probe2, probe3, humidity, probeHumidity, batteryVoltage, batteryPercent, batteryState, door
@@ -10,22 +11,31 @@ public enum FieldTable {
 
   /// Names by field; of several present the first wins.
   private static let names: [(Field, [String])] = [
-    (.probe, ["TempC_DS", "TempC_TMP117", "Ext_TempC_SHT", "externalTemperature", "temp_probe", "temperature_probe", "TempC1"]),
+    (
+      .probe,
+      ["TempC_DS", "TempC_TMP117", "Ext_TempC_SHT", "externalTemperature", "temp_probe", "temperature_probe", "TempC1"]
+    ),
     (.probe2, ["externalTemperature2", "TempC2"]),
     (.probe3, ["TempC3"]),
     (.ambient, ["TempC_SHT", "temperature", "temp", "temperature_c", "temp_c", "Temp", "airTemperature"]),
     (.humidity, ["Hum_SHT", "humidity", "humidity_pct", "relative_humidity", "rh", "Humi", "relativeHumidity"]),
     (.probeHumidity, ["Ext_Hum_SHT"]),
-    (.batteryVoltage, [
-      "BatV", "BAT_V", "BAT", "bat_v", "battery_v", "battery_voltage", "batteryVoltage", "battery_volt_abs", "vbat",
-      "Volt", "vdd", "Bat_mV",
-    ]),
+    (
+      .batteryVoltage,
+      [
+        "BatV", "BAT_V", "BAT", "bat_v", "battery_v", "battery_voltage", "batteryVoltage", "battery_volt_abs", "vbat",
+        "Volt", "vdd", "Bat_mV",
+      ]
+    ),
     (.batteryPercent, ["battery_level", "battery_pct", "batteryPercent", "battery"]),
     (.batteryState, ["Bat_status"]),
-    (.door, [
-      "door_open", "DOOR_OPEN_STATUS", "door_status", "open_state_abs", "doorStatus", "door", "open_close",
-      "contactStatus", "contactState", "magnet", "magnet_status", "Door_status", "OnOff", "digital", "contact",
-    ]),
+    (
+      .door,
+      [
+        "door_open", "DOOR_OPEN_STATUS", "door_status", "open_state_abs", "doorStatus", "door", "open_close",
+        "contactStatus", "contactState", "magnet", "magnet_status", "Door_status", "OnOff", "digital", "contact",
+      ]
+    ),
     (.doorCount, ["open_count", "DOOR_OPEN_TIMES", "open_times", "door_open_times"]),
     (.openSeconds, ["open_duration_s", "last_open_s", "last_open_duration_s"]),
     (.openMinutes, ["LAST_DOOR_OPEN_DURATION", "open_duration", "last_open_duration", "last_door_open_duration"]),

@@ -39,8 +39,8 @@ public struct Measurements: Hashable, Sendable {
   }
 
   public var kind: Kind
-  /// When the sample was taken by the sensor's clock, where that is believable. Nil for a live sample: at receipt. A sample from
-  /// memory without it cannot be placed in time.
+  /// When the sample was taken by the sensor's clock, where that is believable. Nil for a live sample: at receipt. A
+  /// sample from memory without it cannot be placed in time.
   public var sampledAt: Instant?
   public var ambient: Temperature?
   public var probe: Temperature?
@@ -68,8 +68,8 @@ public struct Measurements: Hashable, Sendable {
     }
   }
 
-  /// The temperature of the unit: of the channel that the assignment names; without one, of the probe when the sensor has one,
-  /// else of its case. A probe that cannot be read is never replaced by the case.
+  /// The temperature of the unit: of the channel that the assignment names; without one, of the probe when the sensor
+  /// has one, else of its case. A probe that cannot be read is never replaced by the case.
   public func unitTemperature(_ channel: TemperatureChannel? = nil) -> Temperature? {
     if let channel { return self[channel] }
     let probed = flags.contains(.hasProbe) || probe != nil || probe2 != nil || probe3 != nil

@@ -19,7 +19,8 @@ enum Milesight {
     bytes.count >= 3 && familiar.contains(Int64(bytes[0]) << 8 | Int64(bytes[1]))
   }
 
-  /// Bytes of the value by channel and type, for what is skipped or read here. An unknown one ends the reading: its length is unknown.
+  /// Bytes of the value by channel and type, for what is skipped or read here. An unknown one ends the reading: its
+  /// length is unknown.
   private static func length(_ channel: Int64, _ type: Int64, _ model: String) -> Int? {
     switch (channel, type) {
     case (0x01, 0x75), (0x04, 0x68), (0x05, 0x00), (0x06, 0x00), (0x03, 0x00): 1

@@ -11,7 +11,8 @@ public enum DecodeFailure: Error, Hashable, Sendable {
   case malformed(String)
 }
 
-/// How the payloads of one family of sensors are read. A new family is a file with one of these, a line in ``all``, and vectors.
+/// How the payloads of one family of sensors are read. A new family is a file with one of these, a line in ``all``, and
+/// vectors.
 public struct PayloadDecoder: Sendable {
   public let brand: String
   /// Lower-case model ids as The Things Stack's device repository writes them.
@@ -26,22 +27,23 @@ public struct PayloadDecoder: Sendable {
     .netvoxContact, .cayenne,
   ]
 
-  /// The decoder of a model: the id of the device repository (`lht65n`), with its brand before it (`dragino-lht65n`), or with a
-  /// variant behind it (`em300-th-868m`), in any case. Nil: unknown.
+  /// The decoder of a model: the id of the device repository (`lht65n`), with its brand before it (`dragino-lht65n`),
+  /// or with a variant behind it (`em300-th-868m`), in any case. Nil: unknown.
   public static func named(_ model: String) -> PayloadDecoder? {
+    if let decoder = byModel[model] { return decoder }
+    let dash = UInt8(ascii: "-")
     var name = model.utf8.map { byte -> UInt8 in
-      byte == UInt8(ascii: " ") || byte == UInt8(ascii: "_") ? UInt8(ascii: "-") : ASCII.lowercased(byte)
+      byte == UInt8(ascii: " ") || byte == UInt8(ascii: "_") ? dash : ASCII.lowercased(byte)
     }[...]
-    for decoder in all where name.starts(with: Array("\(decoder.brand)-".utf8)) {
-      name = name.dropFirst(decoder.brand.utf8.count + 1)
-      break
-    }
+    if let brand = brands.first(where: { name.starts(with: $0) }) { name = name.dropFirst(brand.count) }
     while !name.isEmpty {
       if let decoder = byModel[String(decoding: name, as: UTF8.self)] { return decoder }
-      name = name.prefix(upTo: name.lastIndex(of: UInt8(ascii: "-")) ?? name.startIndex)
+      name = name.prefix(upTo: name.lastIndex(of: dash) ?? name.startIndex)
     }
     return nil
   }
+
+  private static let brands = Set(all.map(\.brand)).map { Array("\($0)-".utf8) }
 
   private static let byModel: [String: PayloadDecoder] = {
     var table: [String: PayloadDecoder] = [:]
@@ -52,7 +54,8 @@ public struct PayloadDecoder: Sendable {
   /// Reads `frm_payload`. Empty when the uplink holds no measurement, such as an answer "no data in that range".
   ///
   /// - Parameters:
-  ///   - model: the model id of the uplink's version_ids or of our device. Nil: only layouts that no other sensor shares are tried.
+  ///   - model: the model id of the uplink's version_ids or of our device. Nil: only layouts that no other sensor
+  ///     shares are tried.
   ///   - receivedAt: when the network received it; the sensor's own times are judged by it.
   public static func decode(
     _ bytes: [UInt8], port: UInt8, model: String?, receivedAt: Instant

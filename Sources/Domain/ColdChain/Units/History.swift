@@ -3,17 +3,20 @@ import Basics
 /// Judges a unit's stored readings again, when a late one arrives or a limit is changed for the past.
 ///
 /// The result of the readings does not depend on the order in which they arrived, nor on when the clock was looked at:
-/// it is the fold of ``UnitMachine`` over all of them in ``UnitReading/inOrder(_:_:)``, each (`recordedAt`, `device`) once.
-/// Before a quiet point nothing can change, so the fold starts there:
+/// it is the fold of ``UnitMachine`` over all of them in ``UnitReading/inOrder(_:_:)``, each (`recordedAt`, `device`)
+/// once. Before a quiet point nothing can change, so the fold starts there:
 ///
-/// 1. `quiet = History.quietPoint(before: reading.recordedAt, incidents:)`, the earliest over the late readings of a batch;
+/// 1. when the timely readings of the batch have been stepped and stored,
+///    `quiet = History.quietPoint(before: earliest late reading, incidents:)`;
 /// 2. `start = History.checkpoint(at: quiet, live:, incidents:, door:)`;
 /// 3. load the unit's readings with `recordedAt >= quiet`, late ones included, in order;
 /// 4. `History.evaluate(readings, limits:, from: start, through: now)`;
-/// 5. `History.reconcile(known:evaluated:)` tells which stored incidents change. What it closes again, nobody is woken for.
+/// 5. `History.reconcile(known:evaluated:)` tells which stored incidents change. What it closes again, nobody is woken
+///    for.
 ///
-/// `incidents` are the stored incidents of the unit, at least: every one that is open or closed at or after the late reading, and
-/// those that opened on the same day (UTC) as the last one before the quiet point, which carry that day's door mask.
+/// `incidents` are the same in all of these: the stored incidents of the unit after step 1, at least the last one that
+/// opened before the late reading, all that opened on the same day (UTC) as that one, whose door mask counts, and every
+/// later one.
 public enum History {
   public struct Evaluation: Hashable, Sendable {
     public var state: UnitState
@@ -22,8 +25,8 @@ public enum History {
     public var transitions: [Transition]
   }
 
-  /// The latest instant at or before `instant` at which no incident was open: nothing at or after `instant` can change what was
-  /// decided before it.
+  /// The latest instant at or before `instant` at which no incident was open: nothing at or after `instant` can change
+  /// what was decided before it.
   public static func quietPoint(before instant: Instant, incidents: [Incident]) -> Instant {
     incidents.reduce(instant) { quiet, incident in
       let covers = incident.openedAt <= instant && (incident.closedAt.map { instant <= $0 } ?? true)

@@ -2,8 +2,8 @@ import Basics
 
 /// One departure of a unit from its limits, from the first reading outside to the proof that it recovered.
 ///
-/// All instants are event time. ``openedAt`` names the incident within its unit: a unit has at most one incident at a time.
-/// A late reading may move it; see ``History/reconcile(known:evaluated:)``.
+/// All instants are event time. ``openedAt`` names the incident within its unit: a unit has at most one incident at a
+/// time. A late reading may move it; see ``History/reconcile(known:evaluated:)``.
 public struct Incident: Hashable, Sendable {
   /// The first reading outside the limits.
   public var openedAt: Instant

@@ -12,7 +12,8 @@ extension History {
 
   /// Compares the stored incidents from the quiet point on with the evaluated ones, oldest first.
   ///
-  /// An evaluated incident is the stored one that opened at the same instant, else the first stored one that it overlaps.
+  /// An evaluated incident is the stored one that opened at the same instant, else the first stored one that it
+  /// overlaps.
   ///
   /// - Parameter known: the checkpoint's incident and every one stored with `openedAt` at or after the quiet point.
   public static func reconcile(known: [Incident], evaluated: [Incident]) -> [Change] {

@@ -3,7 +3,8 @@ import Basics
 /// Moves one unit's state by its readings and by time. Pure: whoever calls it passes the clock and stores the result.
 ///
 /// The rule of the caller, for each unit and batch, under the unit's row lock:
-/// 1. ``step(_:)`` every reading in ``UnitReading/inOrder(_:_:)``; when one is late (nil), go to ``History``;
+/// 1. ``step(_:)`` every reading in ``UnitReading/inOrder(_:_:)``; when any was late (nil), follow ``History`` after
+///    the last;
 /// 2. ``advance(to:)`` the wall clock;
 /// 3. store ``state`` and ``nextDueAt``, apply the transitions.
 public struct UnitMachine: Sendable {
@@ -17,8 +18,8 @@ public struct UnitMachine: Sendable {
 
   /// Judges the next reading. A confirmation deadline at or before it fires first, at the deadline.
   ///
-  /// Nil when the reading is late: at or before ``UnitState/settledTo``. Then only ``UnitState/lastSeen`` has changed, and the
-  /// caller re-evaluates from the quiet point unless ``History/changesNothing(_:incidents:limits:)``.
+  /// Nil when the reading is late: at or before ``UnitState/settledTo``. Then only ``UnitState/lastSeen`` has changed,
+  /// and the caller re-evaluates from the quiet point unless ``History/changesNothing(_:incidents:limits:)``.
   public mutating func step(_ reading: UnitReading) -> [Transition]? {
     noteCheckIn(reading)
     if let settledTo = state.settledTo, reading.recordedAt <= settledTo { return nil }
@@ -29,8 +30,8 @@ public struct UnitMachine: Sendable {
 
   /// What time alone does until `now`: it confirms an excursion at its deadline, and judges the link.
   ///
-  /// Only here does the link change, because only the wall clock knows of silence. Calling it more often, or less, changes
-  /// nothing but when the caller hears of it.
+  /// Only here does the link change, because only the wall clock knows of silence. Calling it more often, or less,
+  /// changes nothing but when the caller hears of it.
   public mutating func advance(to now: Instant) -> [Transition] {
     var transitions: [Transition] = []
     confirmIfDue(by: now, into: &transitions)
@@ -94,7 +95,8 @@ public struct UnitMachine: Sendable {
     state.incident = incident
   }
 
-  /// Whether a temperature outside at `at` belongs to the incident: it is open, or closed no longer than the window ago.
+  /// Whether a temperature outside at `at` belongs to the incident: it is open, or closed no longer than the window
+  /// ago.
   private func isSame(_ incident: Incident, at: Instant) -> Bool {
     guard let closedAt = incident.closedAt else { return true }
     return at - closedAt <= limits.at(at).reopenWindow

@@ -10,8 +10,8 @@ public struct UnitReading: Hashable, Sendable {
   /// From the unit's primary sensor only, on the channel its assignment names, and never a sentinel. Nil otherwise.
   public var temperature: Temperature?
   public var doorOpen: Bool?
-  /// The sensor reported by itself and defines the unit's link: a live uplink, not a backfilled sample, and not of a door
-  /// sensor beside a temperature sensor.
+  /// The sensor reported by itself and defines the unit's link: a live uplink, not a backfilled sample, and not of a
+  /// door sensor beside a temperature sensor.
   public var checksIn: Bool
   public var simulated: Bool
 

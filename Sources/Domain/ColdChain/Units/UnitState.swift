@@ -43,7 +43,8 @@ public struct Door: Hashable, Sendable {
   }
 }
 
-/// The facts about one unit that its readings, its door and time decide. A plain value: see ``Columns`` for how it is stored.
+/// The facts about one unit that its readings, its door and time decide. A plain value: see ``Columns`` for how it is
+/// stored.
 public struct UnitState: Hashable, Sendable {
   public enum Phase: Hashable, Sendable {
     case ok

@@ -1,0 +1,99 @@
+import Basics
+import ColdChain
+import PostgreSQL
+
+/// What an uplink needs to know of the device that sent it.
+public struct DeviceEntry: Sendable {
+  /// Which unit the device measured, from `from` until before `to`.
+  public struct Assignment: Sendable {
+    public let unitId: UUID
+    public let channel: TemperatureChannel?
+    public let isPrimary: Bool
+    public let from: Instant
+    public let to: Instant?
+  }
+
+  public let deviceId: UUID
+  public let organizationId: UUID
+  public let devEUI: String
+  public let model: String?
+  /// The application of the TTN connection that the device was set up for, when it was.
+  public let applicationID: String?
+  /// By `from`, ascending.
+  public let assignments: [Assignment]
+
+  /// The assignment that held when a sample was taken.
+  public func assignment(at instant: Instant) -> Assignment? {
+    assignments.last { $0.from <= instant && ($0.to.map { instant < $0 } ?? true) }
+  }
+}
+
+/// Names a device within its organization: by its DevEUI (16 upper-case hexadecimal digits) or by its id here.
+public enum DeviceKey: Hashable, Sendable {
+  case devEUI(String, organization: UUID)
+  case id(UUID, organization: UUID)
+}
+
+extension DeviceEntry {
+  /// The count that every change of devices, assignments, connections, units and their limits raises.
+  public static let directoryVersion: SQL = "SELECT version FROM directory_version"
+
+  /// The devices of these keys; unknown, deleted and inactive ones are left out.
+  public static func load(_ keys: [DeviceKey], on connection: Connection) async throws -> [DeviceKey: DeviceEntry] {
+    guard !keys.isEmpty else { return [:] }
+    var organizations: [UUID?] = []
+    var euis: [String?] = []
+    var ids: [UUID?] = []
+    for key in keys {
+      switch key {
+      case .devEUI(let eui, let organization):
+        organizations.append(organization)
+        euis.append(eui)
+        ids.append(nil)
+      case .id(let id, let organization):
+        organizations.append(organization)
+        euis.append(nil)
+        ids.append(id)
+      }
+    }
+    let rows = try await connection.query(
+      """
+      SELECT k.place, d.id, d.organization_id, d.dev_eui, d.model, c.application_id, g.unit_id, g.channel,
+        g.is_primary, g.assigned_from, g.assigned_to
+      FROM unnest($1::uuid[], $2::text[], $3::uuid[]) WITH ORDINALITY AS k (organization_id, dev_eui, id, place)
+      JOIN devices d ON d.organization_id = k.organization_id AND (d.dev_eui = k.dev_eui OR d.id = k.id)
+        AND d.deleted_at IS NULL AND d.is_active
+      LEFT JOIN ttn_connections c ON c.organization_id = d.organization_id AND c.id = d.ttn_connection_id
+      LEFT JOIN device_assignments g ON g.organization_id = d.organization_id AND g.device_id = d.id
+      ORDER BY k.place, g.assigned_from
+      """, [.uuids(organizations), .texts(euis), .uuids(ids)])
+    var found: [DeviceKey: DeviceEntry] = [:]
+    var start = rows.startIndex
+    while start < rows.endIndex {
+      let place = try rows[start].int(0)
+      var end = start
+      var assignments: [Assignment] = []
+      while end < rows.endIndex, try rows[end].int(0) == place {
+        if let assignment = try Assignment(rows[end]) { assignments.append(assignment) }
+        end += 1
+      }
+      found[keys[Int(place) - 1]] = DeviceEntry(
+        deviceId: try rows[start].uuid(1), organizationId: try rows[start].uuid(2), devEUI: try rows[start].text(3),
+        model: try rows[start].optionalText(4), applicationID: try rows[start].optionalText(5), assignments: assignments)
+      start = end
+    }
+    return found
+  }
+}
+
+extension DeviceEntry.Assignment {
+  /// Nil for a device that was never assigned.
+  fileprivate init?(_ row: Row) throws(DatabaseError) {
+    guard let unitId = try row.optionalUUID(6) else { return nil }
+    self.unitId = unitId
+    channel = try row.optionalText(7).flatMap(TemperatureChannel.init(rawValue:))
+    isPrimary = try row.bool(8)
+    from = try row.instant(9)
+    to = try row.optionalInstant(10)
+  }
+}

@@ -1,0 +1,149 @@
+import Basics
+import ColdChain
+import HTTP
+import HTTPServer
+import Identity
+import JSON
+import PostgreSQL
+import Readings
+import Runtime
+import Telemetry
+
+/// The doors through which readings come in.
+public struct IngestRoutes: Sendable {
+  /// The largest webhook message that is read.
+  private static let messageLimit = 256 * 1024
+
+  private let keys: APIKeys
+  private let writers: LoopLocal<ReadingsWriter>
+
+  public init(database: Database, keys: APIKeys, clock: WallClock, log: Log, metrics: Metrics) {
+    self.keys = keys
+    let figures = IngestMetrics(metrics)
+    writers = LoopLocal { _ in ReadingsWriter(database: database, clock: clock, log: log, metrics: figures) }
+  }
+
+  public var routes: [Route] {
+    [
+      Route(
+        .post, "/api/webhooks/ttn", bodyLimit: Self.messageLimit, content: .any, logLevel: .debug, theThingsStack),
+      Route(.post, "/api/ingest/readings", bodyLimit: 1 << 20, logLevel: .debug, readings),
+    ]
+  }
+
+  // MARK: - The Things Stack
+
+  /// With a valid key the answer is 2xx whatever the message says: The Things Stack counts anything else against the whole
+  /// webhook, for every device. 400 only for what is no JSON and so can belong to nobody; 503 when it could not be made durable.
+  @Sendable private func theThingsStack(_ request: Request) async throws -> Response {
+    let scope = try await keys.authenticate(request, scope: .ingest)
+    let document: JSONDocument
+    do throws(JSONError) {
+      document = try JSONDocument(request.body)
+    } catch {
+      throw HTTPError.badRequest("The body is not JSON: \(error.reason) at byte \(error.offset)", code: "INVALID_JSON")
+    }
+    let message = NetworkMessage.theThingsStack(document.root, scope, arrivedAt: request.received)
+    let settled: Settled
+    do throws(WriteFailure) {
+      settled = try await writers.value.write(intake(message, request, scope))
+    } catch {
+      throw Self.notDurable
+    }
+    return Self.answer(settled)
+  }
+
+  private func intake(_ message: NetworkMessage, _ request: Request, _ scope: IngestScope) -> Intake {
+    switch message {
+    case .uplink(let uplink): .uplink(uplink, body: request.body)
+    case .deviceEvent(let event): .deviceEvent(event, body: request.body)
+    case .unusable(let reason, let detail, let devEUI, let deviceID, let applicationID):
+      .quarantine(
+        QuarantinedUplink(
+          id: .v7(at: request.received), organizationId: scope.organizationId, apiKeyId: scope.apiKeyId, reason: reason,
+          detail: detail, devEUI: devEUI, deviceID: deviceID, applicationID: applicationID,
+          receivedAt: request.received, body: Array(request.body)))
+    }
+  }
+
+  private static func answer(_ settled: Settled) -> Response {
+    .json { json in
+      json.object { json in
+        json.field("success", true)
+        switch settled {
+        case .stored(let id, let alerts):
+          json.field("message", "Reading stored")
+          json.field("readingId", id)
+          json.field("alertsTriggered", alerts)
+          json.field("status", "stored")
+        case .duplicate(let id):
+          json.field("message", "Reading known already")
+          json.field("readingId", id)
+          json.field("alertsTriggered", 0)
+          json.field("status", "duplicate")
+        case .quarantined(let reason):
+          json.field("message", "Kept in quarantine")
+          json.field("alertsTriggered", 0)
+          json.field("status", "quarantined")
+          json.field("reason", reason.rawValue)
+        case .ignored(let what), .refused(let what):
+          json.field("message", what)
+          json.field("alertsTriggered", 0)
+          json.field("status", "ignored")
+        }
+      }
+    }
+  }
+
+  private static let notDurable = HTTPError.unavailable("The message could not be stored; send it again", retryAfter: 5)
+
+  // MARK: - Readings of other senders
+
+  @Sendable private func readings(_ request: Request) async throws -> Response {
+    let scope = try await keys.authenticate(request, scope: .ingest)
+    let intakes = try SampleReader.read(request.body, scope, arrivedAt: request.received)
+    let settled: [Settled]
+    do throws(WriteFailure) {
+      settled = try await writers.value.write(intakes)
+    } catch {
+      throw Self.notDurable
+    }
+    if settled.allSatisfy({ if case .refused = $0 { true } else { false } }) {
+      throw HTTPError.forbidden("None of the readings belongs to this organization")
+    }
+    return .json { json in
+      json.object { json in
+        var stored: [UUID] = []
+        var alerts = 0
+        for case .stored(let id, let raised) in settled {
+          stored.append(id)
+          alerts += raised
+        }
+        json.field("success", true)
+        json.field("insertedCount", stored.count)
+        json.array("readingIds") { json in for id in stored { json.uuid(id) } }
+        json.field("alertsTriggered", alerts)
+        json.array("results") { json in for one in settled { Self.write(one, &json) } }
+      }
+    }
+  }
+
+  private static func write(_ settled: Settled, _ json: inout JSONWriter) {
+    json.object { json in
+      switch settled {
+      case .stored(let id, _):
+        json.field("status", "stored")
+        json.field("readingId", id)
+      case .duplicate(let id):
+        json.field("status", "duplicate")
+        json.field("readingId", id)
+      case .refused(let reason), .ignored(let reason):
+        json.field("status", "refused")
+        json.field("reason", reason)
+      case .quarantined(let reason):
+        json.field("status", "refused")
+        json.field("reason", reason.rawValue)
+      }
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import Basics
+import ColdChain
+import Identity
+import JSON
+import Readings
+
+/// Reads the body of `POST /api/ingest/readings`.
+enum SampleReader {
+  /// Readings in one request.
+  private static let countMax = 1000
+
+  private enum Source: String, CaseIterable { case ttn, manual, api, `import` }
+
+  /// Every problem of every item is named; then nothing of the request is taken.
+  static func read(_ body: ArraySlice<UInt8>, _ scope: IngestScope, arrivedAt: Instant) throws -> [Intake] {
+    var fields = try Fields(body: body)
+    var samples: [Sample] = []
+    for var item in fields.objects("readings", count: 1...countMax) {
+      samples.append(sample(&item, scope, arrivedAt))
+    }
+    try fields.check()
+    return samples.map(Intake.sample)
+  }
+
+  private static func sample(_ item: inout Fields, _ scope: IngestScope, _ arrivedAt: Instant) -> Sample {
+    let scale = item.choice("temperatureUnit", default: TemperatureUnit.celsius)
+    let degrees = item.optionalRoundedDecimal("temperature", in: -32_000...32_000)
+    if degrees == nil, !item.hasProblems { item.problem("temperature", "is required") }
+    let temperature = Temperature(hundredths: Int32(clamping: degrees?.hundredths ?? 0), in: scale)
+    if !Temperature.bounds.contains(temperature.celsius) || temperature.celsius < -273.15 {
+      item.problem("temperature", "is not a temperature that can be measured")
+    }
+    let recordedAt = item.instant("recordedAt")
+    if !Measurements.believableAge.contains(arrivedAt - recordedAt) {
+      item.problem("recordedAt", "must be within 45 days before and 5 minutes after now")
+    }
+    let source = item.choice("source", default: Source.api)
+    return Sample(
+      scope: scope, unitId: item.uuid("unitId"), deviceId: item.optionalUUID("deviceId"), recordedAt: recordedAt,
+      arrivedAt: arrivedAt, source: Reading.Source(rawValue: source.rawValue) ?? .api, temperature: temperature,
+      humidity: item.optionalRoundedDecimal("humidity", in: 0...100).flatMap {
+        Humidity(hundredths: Int32(clamping: $0.hundredths))
+      },
+      batteryPercent: item.optionalInt("battery", in: 0...100).map { Int16($0) },
+      signalStrength: item.optionalInt("signalStrength", in: -200...100).map { Int16($0) },
+      payload: item.optionalString("rawPayload", 0...4096).map { Array($0.utf8) })
+  }
+}

@@ -1,0 +1,74 @@
+import Basics
+import HTTP
+import HTTPServer
+import JSON
+
+/// Is it alive, is it ready, how is it.
+public struct HealthRoutes: Sendable {
+  let monitor: HealthMonitor
+  let version: String
+  let environment: String
+  let started: Instant
+
+  public init(monitor: HealthMonitor, version: String, environment: String, started: Instant) {
+    self.monitor = monitor
+    self.version = version
+    self.environment = environment
+    self.started = started
+  }
+
+  public var routes: [Route] {
+    [
+      .immediate(.get, "/health/live", logLevel: .debug, live),
+      .immediate(.get, "/health/realtime", logLevel: .debug, realtime),
+      Route(.get, "/health/ready", logLevel: .debug, ready),
+      Route(.get, "/health", logLevel: .debug, health),
+    ]
+  }
+
+  private static let alive = Array(#"{"alive":true}"#.utf8)
+
+  /// Depends on nothing: the loop that answers is alive.
+  @Sendable func live(_ request: Request) -> Response { .json(bytes: Self.alive) }
+
+  private static let withoutSockets = Array(#"{"websocket":{"enabled":false,"connections":0}}"#.utf8)
+
+  /// Clients of the earlier server ask for this; this one has no WebSockets.
+  @Sendable func realtime(_ request: Request) -> Response { .json(bytes: Self.withoutSockets) }
+
+  @Sendable func ready(_ request: Request) async -> Response {
+    let obstacle = monitor.isDraining ? "shutting down" : await monitor.report().obstacle
+    return .json(
+      obstacle == nil ? .ok : .serviceUnavailable,
+      bytes: JSONWriter.bytes { json in
+        json.object { json in
+          json.field("ready", obstacle == nil)
+          if let obstacle { json.field("reason", obstacle) }
+        }
+      })
+  }
+
+  @Sendable func health(_ request: Request) async -> Response {
+    let report = await monitor.report()
+    return .json(
+      report.status == .unhealthy ? .serviceUnavailable : .ok,
+      bytes: JSONWriter.bytes { json in
+        json.object { json in
+          json.field("status", report.status.rawValue)
+          json.field("uptime", Double((request.received - started).microseconds / 1000) / 1000)
+          json.field("timestamp", request.received)
+          json.field("version", version)
+          json.field("environment", environment)
+          json.object("checks") { json in
+            for entry in report.entries {
+              json.object(entry.name) { json in
+                json.field("status", entry.finding.status.rawValue)
+                json.field("latency_ms", Double(entry.took.microseconds) / 1000)
+                if let message = entry.finding.message { json.field("message", message) }
+              }
+            }
+          }
+        }
+      })
+  }
+}

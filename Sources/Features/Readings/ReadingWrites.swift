@@ -1,0 +1,138 @@
+import Basics
+import ColdChain
+import PostgreSQL
+
+/// How readings get into the table, and back out to be judged again.
+public enum ReadingWrites {
+  /// Stores those that are not there already: one of the same device and instant, or, without a device, of the same unit,
+  /// source and instant. Returns the ids of the stored ones.
+  public static func insert(_ readings: [Reading]) -> (SQL, [Value]) {
+    (
+      """
+      INSERT INTO sensor_readings (id, organization_id, unit_id, device_id, recorded_at, received_at, source, temperature,
+        probe_temperature, ambient_temperature, humidity, battery, battery_voltage, signal_strength, snr, door_open,
+        f_port, f_cnt, session_key_id, raw_payload, simulated, flags)
+      SELECT id, organization_id, unit_id, device_id, recorded_at, received_at, source, temperature, probe, ambient,
+        humidity, battery, millivolts * 0.001, signal_strength, snr, door_open, f_port, f_cnt, session, payload,
+        simulated, flags
+      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::timestamptz[], $7::text[],
+        $8::numeric[], $9::numeric[], $10::numeric[], $11::numeric[], $12::int2[], $13::int4[], $14::int2[],
+        $15::numeric[], $16::bool[], $17::int2[], $18::int8[], $19::text[], $20::bytea[], $21::bool[], $22::int2[])
+        AS r (id, organization_id, unit_id, device_id, recorded_at, received_at, source, temperature, probe, ambient,
+          humidity, battery, millivolts, signal_strength, snr, door_open, f_port, f_cnt, session, payload, simulated,
+          flags)
+      ON CONFLICT DO NOTHING
+      RETURNING id
+      """,
+      [
+        .uuids(readings.map(\.id)), .uuids(readings.map(\.organizationId)), .uuids(readings.map(\.unitId)),
+        .uuids(readings.map(\.deviceId)), .timestamps(readings.map(\.recordedAt)),
+        .timestamps(readings.map(\.receivedAt)), .texts(readings.map(\.source.rawValue)),
+        .hundredthsArray(readings.map { $0.temperature.map { Int64($0.hundredths) } }),
+        .hundredthsArray(readings.map { $0.probe.map { Int64($0.hundredths) } }),
+        .hundredthsArray(readings.map { $0.ambient.map { Int64($0.hundredths) } }),
+        .hundredthsArray(readings.map { $0.humidity.map { Int64($0.hundredths) } }),
+        .int2s(readings.map(\.batteryPercent)), .int4s(readings.map { $0.batteryVoltage?.millivolts }),
+        .int2s(readings.map(\.signalStrength)), .hundredthsArray(readings.map(\.snr)),
+        .bools(readings.map(\.doorOpen)), .int2s(readings.map(\.port)), .ints(readings.map(\.frameCounter)),
+        .texts(readings.map(\.session)), .byteas(readings.map(\.payload)), .bools(readings.map(\.simulated)),
+        .int2s(readings.map { $0.flags.rawValue }),
+      ]
+    )
+  }
+
+  /// What stands where a reading could not be stored.
+  public struct Stored: Sendable {
+    public let id: UUID
+    /// It says the same as the one that came now.
+    public let agrees: Bool
+  }
+
+  /// For each of `readings`, all refused by ``insert(_:)``, the stored one. One that says something else is kept as an anomaly.
+  public static func settle(_ readings: [Reading], on connection: Connection) async throws -> [UUID: Stored] {
+    guard !readings.isEmpty else { return [:] }
+    let rows = try await connection.query(
+      """
+      WITH came AS (
+        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::text[],
+          $7::numeric[], $8::numeric[], $9::int8[], $10::text[], $11::bytea[], $12::timestamptz[])
+          AS c (id, organization_id, unit_id, device_id, recorded_at, source, temperature, humidity, f_cnt, session,
+            payload, received_at)
+      ), found AS (
+        SELECT c.id, r.id AS stored_id, r.id = c.id OR (r.temperature IS NOT DISTINCT FROM c.temperature
+          AND r.humidity IS NOT DISTINCT FROM c.humidity
+          AND coalesce(r.f_cnt = c.f_cnt, true) AND coalesce(r.session_key_id = c.session, true)
+          AND coalesce(r.raw_payload = c.payload, true)) AS agrees
+        FROM came c JOIN sensor_readings r ON r.organization_id = c.organization_id AND r.recorded_at = c.recorded_at
+          AND (r.device_id = c.device_id
+            OR c.device_id IS NULL AND r.device_id IS NULL AND r.unit_id = c.unit_id AND r.source = c.source)
+      ), kept AS (
+        INSERT INTO reading_anomalies (organization_id, unit_id, device_id, recorded_at, received_at, reading_id, source,
+          f_cnt, session_key_id, temperature, humidity, raw_payload)
+        SELECT c.organization_id, c.unit_id, c.device_id, c.recorded_at, c.received_at, f.stored_id, c.source, c.f_cnt,
+          c.session, c.temperature, c.humidity, c.payload
+        FROM found f JOIN came c ON c.id = f.id WHERE NOT f.agrees
+      )
+      SELECT id, stored_id, agrees FROM found
+      """,
+      [
+        .uuids(readings.map(\.id)), .uuids(readings.map(\.organizationId)), .uuids(readings.map(\.unitId)),
+        .uuids(readings.map(\.deviceId)), .timestamps(readings.map(\.recordedAt)),
+        .texts(readings.map(\.source.rawValue)),
+        .hundredthsArray(readings.map { $0.temperature.map { Int64($0.hundredths) } }),
+        .hundredthsArray(readings.map { $0.humidity.map { Int64($0.hundredths) } }),
+        .ints(readings.map(\.frameCounter)), .texts(readings.map(\.session)), .byteas(readings.map(\.payload)),
+        .timestamps(readings.map(\.receivedAt)),
+      ])
+    var stored: [UUID: Stored] = [:]
+    for row in rows { stored[try row.uuid(0)] = Stored(id: try row.uuid(1), agrees: try row.bool(2)) }
+    return stored
+  }
+
+  /// A unit's readings from `start` on, in the order in which they are judged.
+  public static func judged(
+    unit: UUID, organization: UUID, from start: Instant, on connection: Connection
+  ) async throws -> [UnitReading] {
+    try await connection.query(
+      """
+      SELECT id, device_id, recorded_at, temperature, door_open, flags, simulated FROM sensor_readings
+      WHERE organization_id = $1 AND unit_id = $2 AND recorded_at >= $3
+      """, [.uuid(organization), .uuid(unit), .timestamp(start)]
+    ).map { row in
+      let flags = Reading.Flags(rawValue: Int16(truncatingIfNeeded: try row.int(5)))
+      let isPrimary = !flags.contains(.secondary)
+      return UnitReading(
+        id: try row.uuid(0), device: try row.optionalUUID(1) ?? Reading.noDevice, recordedAt: try row.instant(2),
+        temperature: isPrimary
+          ? try row.optionalHundredths(3).map { Temperature(hundredths: Int32(clamping: $0)) } : nil,
+        doorOpen: try row.optionalBool(4), checksIn: isPrimary && !flags.contains(.backfill),
+        simulated: try row.bool(6))
+    }.sorted(by: UnitReading.inOrder)
+  }
+
+  /// What the door readings before `instant` say: the last position, and when it was first seen in it.
+  public static func door(
+    unit: UUID, organization: UUID, before instant: Instant, on connection: Connection
+  ) async throws -> Door {
+    let rows = try await connection.query(
+      """
+      WITH door AS (
+        SELECT recorded_at, door_open FROM sensor_readings
+        WHERE organization_id = $1 AND unit_id = $2 AND recorded_at < $3 AND door_open IS NOT NULL
+      ), newest AS (
+        SELECT door_open FROM door ORDER BY recorded_at DESC LIMIT 1
+      ), other AS (
+        SELECT max(recorded_at) AS at FROM door, newest WHERE door.door_open <> newest.door_open
+      )
+      SELECT newest.door_open, other.at IS NOT NULL, min(door.recorded_at)
+      FROM newest, other, door WHERE door.recorded_at > coalesce(other.at, '-infinity')
+      GROUP BY 1, 2
+      """, [.uuid(organization), .uuid(unit), .timestamp(instant)])
+    guard let row = rows.first else { return .unknown }
+    let open = try row.bool(0)
+    // A door that was never seen open has no instant at which it closed.
+    let changed = try row.bool(1)
+    let since = open || changed ? try row.instant(2) : nil
+    return Door(open ? .open : .closed, since: since)
+  }
+}

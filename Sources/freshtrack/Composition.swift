@@ -1,0 +1,96 @@
+import Alerts
+import Basics
+import Devices
+import HTTP
+import HTTPServer
+import Identity
+import Ingest
+import Migrations
+import Monitoring
+import Operations
+import Places
+import PostgreSQL
+import Readings
+import Runtime
+import Telemetry
+
+/// The one place where the rooms meet: every route and every job of the program.
+struct Composition: Sendable {
+  let health: HealthMonitor
+  let routes: [Route]
+  /// For the operator's own port.
+  let metricsRoutes: [Route]
+  let jobs: [Job]
+  let board: JobBoard
+
+  init(_ parts: Parts) throws(Failure) {
+    let database = parts.database
+    let authenticator = Authenticator(
+      try parts.settings.authentication, database: database, log: parts.log, download: KeySets.download)
+    let keys = APIKeys(database: database)
+    let gate = Gate(authenticator: authenticator, keys: keys, database: database)
+    let board = JobBoard(metrics: parts.metrics, log: parts.log, clock: parts.clock)
+    let lag = LoopLag(parts.loops.loops, metrics: parts.metrics)
+    let figures = Figures(database: database, metrics: parts.metrics)
+    let partitions = ReadingPartitions(database: database, log: parts.log)
+    let monitoring = MonitoringJob(database: database, log: parts.log)
+
+    health = HealthMonitor(
+      checks: [
+        DatabaseChecks.reachable(database), DatabaseChecks.migrated(database, Schema.migrator), board.check, lag.check,
+        Memory.check,
+      ], clock: parts.clock)
+
+    let operations =
+      HealthRoutes(
+        monitor: health, version: programVersion, environment: parts.settings.text("ENVIRONMENT") ?? "",
+        started: parts.clock.now()
+      ).routes
+      + (parts.settings.isSet("METRICS_PORT")
+        ? [] : MetricsRoutes(metrics: parts.metrics, audience: .privateAddresses).routes)
+    let api = [
+      OrganizationRoutes(database: database).routes(gate),
+      APIKeyRoutes(database: database).routes(gate),
+      SiteRoutes(database: database).routes(gate),
+      AreaRoutes(database: database).routes(gate),
+      UnitRoutes(database: database).routes(gate),
+      DeviceRoutes(database: database).routes(gate),
+      ReadingRoutes(database: database).routes(gate),
+      AlertRoutes(database: database).routes(gate),
+    ].flatMap { $0 }
+    let ingest = IngestRoutes(
+      database: database, keys: keys, clock: parts.clock, log: parts.log, metrics: parts.metrics
+    ).routes
+    routes = operations + ingest + (parts.settings.flag("READ_ONLY") ? api.map(Self.frozen) : api)
+    metricsRoutes = MetricsRoutes(metrics: parts.metrics, audience: .anyone).routes
+
+    self.board = board
+    jobs = [
+      Job("authentication-keys", every: .minutes(10)) { await authenticator.refresh(at: $0) },
+      Job("monitoring", every: .seconds(5)) { try await monitoring.run(at: $0) },
+      Job("reading-partitions", every: .hours(1)) { try await partitions.run(at: $0) },
+      Job("figures", every: .seconds(30)) { try await figures.count(at: $0) },
+    ]
+  }
+
+  /// What every room is built on.
+  struct Parts: Sendable {
+    let settings: Settings
+    let log: Log
+    let metrics: Metrics
+    let database: Database
+    let loops: LoopGroup
+    let clock: WallClock
+  }
+
+  /// READ_ONLY: what a user would change answers 503.
+  private static func frozen(_ route: Route) -> Route {
+    switch route.method {
+    case .get, .head, .options: return route
+    default:
+      return Route(route.method, route.pattern, content: .any) { _ in
+        throw HTTPError.unavailable("This installation is read-only for now", retryAfter: 60)
+      }
+    }
+  }
+}

@@ -1,0 +1,67 @@
+extension Settings {
+  /// Every setting that the program reads.
+  static let table: [Setting] = [
+    Setting(
+      name: "DATABASE_URL", kind: .text, fallback: nil,
+      summary: "Where PostgreSQL is: a libpq URL (`postgresql://user:password@host/name?sslmode=verify-full`) or a "
+        + "connection string (`host=/run/postgresql dbname=freshtrack`).",
+      isSecret: true, requirement: "by every command that works on the database, except `dev`, which brings its own"),
+    Setting(
+      name: "DATABASE_POOL_SIZE", kind: .integer(1...100), fallback: "4",
+      summary: "Connections that each event loop may open."),
+    Setting(
+      name: "DATABASE_STATEMENT_TIMEOUT", kind: .duration, fallback: "30s",
+      summary: "After this a statement is cancelled."),
+    Setting(
+      name: "DATABASE_PGBOUNCER", kind: .flag, fallback: "false",
+      summary: "True behind PgBouncer in transaction mode: no prepared statements are used."),
+    Setting(name: "HOST", kind: .text, fallback: "0.0.0.0", summary: "The address that the server listens on."),
+    Setting(name: "PORT", kind: .integer(0...65535), fallback: "3000", summary: "Its port. 0: any free one."),
+    Setting(
+      name: "METRICS_PORT", kind: .integer(1...65535), fallback: nil,
+      summary: "A port of its own for `/metrics`, for whoever can reach it. Unset: `/metrics` is on the main port, and "
+        + "only for private addresses."),
+    Setting(
+      name: "LOOPS", kind: .integer(1...256), fallback: nil,
+      summary: "Event loops, each a thread. Unset: one for each core."),
+    Setting(
+      name: "LOG_LEVEL", kind: .choice(["trace", "debug", "info", "warn", "error"]), fallback: "info",
+      summary: "Lines below this level are not written."),
+    Setting(
+      name: "LOG_FORMAT", kind: .choice(["json", "text"]), fallback: "json",
+      summary: "`json`: one JSON object for each line. `text`: for people."),
+    Setting(
+      name: "ENVIRONMENT", kind: .text, fallback: "production",
+      summary: "What `/health` calls this installation: `production`, `staging` ..."),
+    Setting(
+      name: "AUTH_MODE", kind: .choice(["stack", "oidc", "local"]), fallback: "stack",
+      summary:
+        "Who issues the tokens of users. `stack`: Stack Auth. `oidc`: the issuer of `AUTH_ISSUER`. `local`: this "
+        + "installation itself, with `freshtrack token`."),
+    Setting(
+      name: "STACK_AUTH_PROJECT_ID", kind: .text, fallback: nil,
+      summary: "The project at Stack Auth: gives the audience, the issuer and the place of the keys.",
+      requirement: "with `AUTH_MODE=stack`"),
+    Setting(
+      name: "AUTH_ISSUER", kind: .url, fallback: nil, summary: "The `iss` that a token must carry.",
+      requirement: "with `AUTH_MODE=oidc`"),
+    Setting(
+      name: "AUTH_AUDIENCE", kind: .text, fallback: nil, summary: "The `aud` that a token must carry.",
+      requirement: "with `AUTH_MODE=oidc`"),
+    Setting(
+      name: "AUTH_JWKS_URL", kind: .url, fallback: nil,
+      summary: "Where the issuer's public keys are (a JSON Web Key Set).", requirement: "with `AUTH_MODE=oidc`"),
+    Setting(
+      name: "CORS_ORIGINS", kind: .list, fallback: nil,
+      summary: "Origins whose pages may call the API from a browser, such as `https://app.example.com`."),
+    Setting(
+      name: "TRUSTED_PROXIES", kind: .addressBlocks, fallback: nil,
+      summary: "Proxies whose `X-Forwarded-For` is believed."),
+    Setting(
+      name: "READ_ONLY", kind: .flag, fallback: "false",
+      summary: "True: writes of users are answered with 503, ingest goes on. For moving to another database."),
+    Setting(
+      name: "SHUTDOWN_GRACE", kind: .duration, fallback: "10s",
+      summary: "How long requests may take to finish after SIGTERM."),
+  ]
+}

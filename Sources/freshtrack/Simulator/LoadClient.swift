@@ -1,0 +1,133 @@
+import Basics
+import Glibc
+
+/// Posts uplinks over many keep-alive connections from one thread, as fast as it is told or as the server can.
+struct LoadClient {
+  struct Plan {
+    let target: HTTPTarget
+    let apiKey: String
+    /// Uplinks a second. Nil: as many as are answered.
+    var rate: Double?
+    var connections = 16
+    /// Requests on their way on one connection.
+    var pipeline = 4
+    /// Nil: until it is told to stop.
+    var duration: Duration?
+    /// After this many uplinks. Nil: no bound.
+    var count: Int?
+    /// How long answers are waited for at the end.
+    var patience: Duration = .seconds(10)
+  }
+
+  private let plan: Plan
+  private let next: () -> UplinkSource.Uplink?
+  private let isStopping: () -> Bool
+  private let acknowledge: (UplinkSource.Uplink) -> Void
+  private var lines: [LoadConnection]
+  private var nextLine = 0
+  private var asked = 0
+  private var report = LoadReport()
+
+  /// `next` gives the uplink to send now, or nil when nothing is to be sent in this turn of the rate.
+  init(
+    _ plan: Plan, isStopping: @escaping () -> Bool = { false },
+    acknowledge: @escaping (UplinkSource.Uplink) -> Void = { _ in }, next: @escaping () -> UplinkSource.Uplink?
+  ) {
+    self.plan = plan
+    self.next = next
+    self.isStopping = isStopping
+    self.acknowledge = acknowledge
+    lines = (0..<max(1, plan.connections)).map { _ in LoadConnection(plan.target, apiKey: plan.apiKey) }
+  }
+
+  /// Runs to the end of the plan. `progress` hears of it about once a second.
+  mutating func run(progress: (LoadReport) -> Void) -> LoadReport {
+    let started = MonotonicClock.nanoseconds()
+    let end = plan.duration.map { started + UInt64(max(0, $0.microseconds)) * 1000 }
+    var told = started
+    var stopped: UInt64?
+    while true {
+      let now = MonotonicClock.nanoseconds()
+      if stopped == nil, isStopping() || end.map({ now >= $0 }) == true || plan.count.map({ asked >= $0 }) == true {
+        stopped = now
+      }
+      if let stopped {
+        let waited = now - stopped
+        if lines.allSatisfy({ $0.inFlight == 0 }) || waited > UInt64(plan.patience.microseconds) * 1000 { break }
+      } else {
+        issue(started: started, now: now)
+      }
+      wait(until: nextDue(started: started), now: now)
+      report.seconds = Double(MonotonicClock.nanoseconds() - started) / 1e9
+      if now - told >= 1_000_000_000 {
+        told = now
+        progress(report)
+      }
+    }
+    for place in lines.indices { report.unanswered += lines[place].drop() }
+    return report
+  }
+
+  /// When the next uplink is to be sent, on the monotonic clock.
+  private func nextDue(started: UInt64) -> UInt64? {
+    plan.rate.map { started + UInt64(Double(asked) / $0 * 1e9) }
+  }
+
+  private mutating func issue(started: UInt64, now: UInt64) {
+    while plan.count.map({ asked < $0 }) ?? true {
+      let due = nextDue(started: started)
+      if let due, due > now { return }
+      guard let place = freeLine(now) else { return }
+      asked += 1
+      guard let uplink = next() else {
+        if due == nil { return }
+        continue
+      }
+      report.sent += 1
+      // Counted from when it was due: a server that stalls does not hide the wait of those behind it.
+      lines[place].enqueue(uplink, since: due ?? now)
+    }
+  }
+
+  private mutating func freeLine(_ now: UInt64) -> Int? {
+    for step in 0..<lines.count {
+      let place = (nextLine + step) % lines.count
+      guard lines[place].inFlight < plan.pipeline else { continue }
+      switch lines[place].open(now) {
+      case .open:
+        nextLine = place + 1
+        return place
+      case .resting: continue
+      case .refused:
+        report.connectFailures += 1
+        continue
+      }
+    }
+    return nil
+  }
+
+  private mutating func wait(until due: UInt64?, now: UInt64) {
+    for place in lines.indices where lines[place].hasOutput { report.unanswered += lines[place].flush(now) }
+    var polls: [pollfd] = []
+    var places: [Int] = []
+    for place in lines.indices {
+      guard let poll = lines[place].poll else { continue }
+      polls.append(poll)
+      places.append(place)
+    }
+    let limit = due.map { $0 > now ? min(50, ($0 - now) / 1_000_000) : 50 } ?? 50
+    guard poll(&polls, nfds_t(polls.count), CInt(limit)) > 0 else { return }
+    let arrived = MonotonicClock.nanoseconds()
+    for (poll, place) in zip(polls, places) where poll.revents != 0 {
+      var answered = report
+      let acknowledge = acknowledge
+      let lost = lines[place].ready(poll.revents, now: arrived) { uplink, answer, since in
+        answered.record(answer, microseconds: Int((arrived &- min(since, arrived)) / 1000))
+        if (200..<300).contains(answer.status) { acknowledge(uplink) }
+      }
+      report = answered
+      report.unanswered += lost.unanswered
+      if lost.wasRefused { report.connectFailures += 1 }
+    }
+  }
+}

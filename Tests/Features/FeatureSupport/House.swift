@@ -1,0 +1,164 @@
+import Alerts
+import Basics
+import Devices
+import HTTP
+import HTTPServer
+import Identity
+import JSON
+import Migrations
+import Places
+import PostgreSQL
+import Readings
+import Runtime
+import Telemetry
+import TestSupport
+
+/// The features over a database of their own, behind a real server on a free port.
+public final class House: Sendable {
+  public let database: Database
+  public let keys: APIKeys
+  private let group = LoopGroup(count: 1)
+  private let server: HTTPServer
+  private let port: UInt16
+
+  public init() async throws {
+    var configuration = try await TestCluster.database(template: Migrations.all).configuration
+    configuration.connectionsMax = 2
+    let database = Database(configuration)
+    self.database = database
+    let keys = APIKeys(database: database)
+    self.keys = keys
+    let authenticator = Authenticator(.local, database: database, log: .none) { _ in throw NoNetwork() }
+    let gate = Gate(authenticator: authenticator, keys: keys, database: database)
+    let features: [[Route]] = [
+      OrganizationRoutes(database: database).routes(gate), APIKeyRoutes(database: database).routes(gate),
+      SiteRoutes(database: database).routes(gate), AreaRoutes(database: database).routes(gate),
+      UnitRoutes(database: database).routes(gate), DeviceRoutes(database: database).routes(gate),
+      ReadingRoutes(database: database).routes(gate), AlertRoutes(database: database).routes(gate),
+    ]
+    let probe = Route(.get, "/probe/:scope", content: .any) { request in
+      let scope = APIKeyScope(rawValue: request.parameter("scope")) ?? .ingest
+      let key = try await keys.authenticate(request, scope: scope)
+      return .json(bytes: JSONWriter.bytes { json in json.object { $0.field("organizationId", key.organizationId) } })
+    }
+    var settings = HTTPServerConfiguration()
+    settings.port = 0
+    settings.mapError = { error in
+      switch error {
+      case let error as DatabaseError where error.isUnavailable: .unavailable()
+      case let error as DatabaseError:
+        HTTPError(.internalServerError, "INTERNAL_ERROR", "\(error)")
+      default: nil
+      }
+    }
+    server = HTTPServer(
+      routes: Array(features.joined()) + [probe], configuration: settings, log: .none, metrics: Metrics())
+    port = try server.start(on: group).port
+  }
+
+  deinit {
+    let group = group
+    let database = database
+    group.loops[0].submit {
+      database.close()
+      group.stop()
+    }
+  }
+
+  private struct NoNetwork: Error {}
+
+  // MARK: - Statements
+
+  /// Runs `body` on an event loop, where statements run.
+  public func run<R: Sendable>(_ body: @escaping @Sendable (Database) async throws -> R) async throws -> R {
+    let database = database
+    return try await withCheckedThrowingContinuation { continuation in
+      group.loops[0].submit {
+        do { continuation.resume(returning: try await body(database)) } catch { continuation.resume(throwing: error) }
+      }
+    }
+  }
+
+  @discardableResult
+  public func sql(_ sql: SQL, _ parameters: [Value] = []) async throws -> Rows {
+    try await run { try await $0.query(sql, parameters) }
+  }
+
+  // MARK: - People
+
+  public struct User: Sendable {
+    public let id: UUID
+    public let token: String
+
+    public init(id: UUID, token: String) {
+      self.id = id
+      self.token = token
+    }
+  }
+
+  public func user(lifetime: Duration = .hours(1), now: Instant = WallClock.system.now()) async throws -> User {
+    let id = UUID.v4()
+    let token = try await run { database in
+      try await LocalIssuer(database: database).token(
+        user: id, email: "\(id)@example.com", name: "Somebody", lifetime: lifetime, now: now)
+    }
+    return User(id: id, token: token)
+  }
+
+  /// A member of the organization with that role.
+  public func member(_ role: Role, of organization: UUID) async throws -> User {
+    let user = try await user()
+    try await sql(
+      "INSERT INTO user_roles (organization_id, user_id, role) VALUES ($1, $2, $3)",
+      [.uuid(organization), .uuid(user.id), .text(role.rawValue)])
+    return user
+  }
+
+  /// An organization with one owner, site, area and unit (33 to 41 °F).
+  public struct Organization: Sendable {
+    public let id: UUID
+    public let owner: User
+    public let site: UUID
+    public let area: UUID
+    public let unit: UUID
+
+    public var path: String { "/api/orgs/\(id)" }
+    public var sitePath: String { "\(path)/sites/\(site)" }
+    public var areaPath: String { "\(sitePath)/areas/\(area)" }
+    public var unitPath: String { "\(areaPath)/units/\(unit)" }
+  }
+
+  public func organization(_ name: String = "Joe's Diner \(UUID.v4())") async throws -> Organization {
+    let owner = try await user()
+    func make(_ path: String, _ body: String) async throws -> UUID {
+      let answer = try await call(.post, path, as: owner, body)
+      guard let id = answer.json["id"]?.string.flatMap({ UUID($0) }) else { throw Unexpected(answer: answer) }
+      return id
+    }
+    let id = try await make("/api/orgs", #"{"name":"\#(name)"}"#)
+    let site = try await make("/api/orgs/\(id)/sites", #"{"name":"Main","timezone":"America/New_York"}"#)
+    let area = try await make("/api/orgs/\(id)/sites/\(site)/areas", #"{"name":"Kitchen"}"#)
+    let unit = try await make(
+      "/api/orgs/\(id)/sites/\(site)/areas/\(area)/units",
+      #"{"name":"Fridge","unitType":"fridge","tempMin":33,"tempMax":41}"#)
+    return Organization(id: id, owner: owner, site: site, area: area, unit: unit)
+  }
+
+  public struct Unexpected: Error {
+    public let answer: Answer
+  }
+
+  // MARK: - Requests
+
+  /// One request over a connection of its own.
+  public func call(
+    _ method: Method, _ target: String, as user: User? = nil, _ body: String? = nil, headers: [(String, String)] = []
+  ) async throws -> Answer {
+    var headers = headers
+    if let user { headers.append(("x-stack-access-token", user.token)) }
+    var text = "\(method.name) \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    for (name, value) in headers { text += "\(name): \(value)\r\n" }
+    if let body { text += "Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n" }
+    return try Answer(exchange(port, Array((text + "\r\n" + (body ?? "")).utf8)))
+  }
+}

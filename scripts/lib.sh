@@ -1,0 +1,55 @@
+# What the scripts share. To be sourced after `set -euo pipefail`, from the root of the project.
+# shellcheck shell=bash
+
+# What is linked with, and the server that development and tests start for themselves.
+build_packages=(libcurl4-openssl-dev libpq-dev libssl-dev pkg-config zlib1g-dev)
+# shellcheck disable=SC2034  # for those who source this
+run_packages=("${build_packages[@]}" ca-certificates postgresql tzdata)
+
+fail() {
+  echo "${0##*/}: $1" >&2
+  exit "${2:-1}"
+}
+
+# as_root COMMAND...: as root, or with sudo when that asks for nothing or can ask on a terminal.
+as_root() {
+  if ((EUID == 0)); then
+    "$@"
+  elif command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [[ -t 0 ]]; }; then
+    sudo "$@"
+  else
+    return 1
+  fi
+}
+
+is_installed() { dpkg-query --show --showformat '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed; }
+
+# need_packages NAME...: installs the Debian packages that are missing.
+need_packages() {
+  local name missing=()
+  if ! command -v dpkg-query >/dev/null; then
+    echo "${0##*/}: this is no Debian or Ubuntu; the equivalents of these packages are needed: $*" >&2
+    return
+  fi
+  for name in "$@"; do is_installed "$name" || missing+=("$name"); done
+  ((${#missing[@]})) || return 0
+  echo "Installing ${missing[*]}"
+  # An index that is too old, or none at all, is fetched when the first try fails.
+  install_packages "${missing[@]}" || { as_root apt-get update -qq && install_packages "${missing[@]}"; } ||
+    fail "packages are missing and cannot be installed here; as root, run: apt-get update && apt-get install -y ${missing[*]}"
+}
+
+install_packages() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# need_swift: a toolchain that can build this.
+need_swift() {
+  command -v swift >/dev/null ||
+    fail "Swift is not installed; get 6.2 or newer from https://www.swift.org/install/linux/ and put it on the PATH" 69
+  local version
+  version=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9]*\)\.\([0-9]*\).*/\1 \2/p' | head -n 1)
+  local major=${version% *} minor=${version#* }
+  ((major > 6 || (major == 6 && minor >= 2))) ||
+    fail "Swift ${version/ /.} is too old; 6.2 or newer is needed: https://www.swift.org/install/linux/" 69
+}
