@@ -110,6 +110,8 @@ let testTargets: [Target] = [
   tests(of: "Devices", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Readings", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Alerts", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Monitoring", in: "Features", with: ["FeatureSupport", "Ingest"]),
+  tests(of: "Ingest", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Operations", in: "Features", with: ["Basics", "HTTP", "Telemetry"]),
   .testTarget(
     name: "freshtrackTests",
