@@ -30,7 +30,8 @@ struct Consequences {
     guard verdict.state.link != unit.state.link else { return }
     switch verdict.state.link {
     case .lost: silent.append((unit, rules, verdict.transitions.last { $0.kind == .linkLost }?.at ?? now))
-    case .live where unit.state.link == .lost: heard.append((unit.unitId, verdict.state.lastSeen ?? now))
+    // Also from late: readings that arrive after a long silence lead from lost over late to live.
+    case .live where unit.state.link != .never: heard.append((unit.unitId, verdict.state.lastSeen ?? now))
     default: break
     }
   }

@@ -176,7 +176,9 @@ final class Link: ReadinessHandler {
     if interest.contains(.write), !flush() { return }
     if waiting == nil, !operation.isActive {
       // Nothing was asked: the server says goodbye, or that a setting changed.
-      if PQstatus(pg) == CONNECTION_BAD || !events.isDisjoint(with: .hangup) { lose("the server closed the idle connection") }
+      if PQstatus(pg) == CONNECTION_BAD || !events.isDisjoint(with: .hangup) {
+        lose("the server closed the idle connection")
+      }
       return
     }
     if let goal = waiting?.goal, isMet(goal) { resumeWaiting() }
@@ -265,7 +267,9 @@ final class Link: ReadinessHandler {
     if let failure { throw failure }
     if let pendingLoss { throw DatabaseError(.connectionLost, pendingLoss) }
     precondition(!operation.isActive, "a connection runs one operation at a time")
-    if isCancellable, Task.isCancelled { throw DatabaseError(.cancelled, "the task was cancelled before the statement was sent") }
+    if isCancellable, Task.isCancelled {
+      throw DatabaseError(.cancelled, "the task was cancelled before the statement was sent")
+    }
     let number = operation.number + 1
     operation = Operation(number: number, isActive: true, isCancellable: isCancellable)
     operation.deadline = reactor.schedule(after: timeout) { [weak self] in self?.cancel(number, because: .timeout) }

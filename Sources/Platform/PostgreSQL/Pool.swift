@@ -78,7 +78,9 @@ final class Pool {
       await withUnsafeContinuation { continuation in
         let timer = reactor.schedule(after: configuration.acquireTimeout) { [weak self] in
           self?.giveUp(
-            waiter, DatabaseError(.poolExhausted, "no connection was free within \(self?.configuration.acquireTimeout ?? .zero)"))
+            waiter,
+            DatabaseError(
+              .poolExhausted, "no connection was free within \(self?.configuration.acquireTimeout ?? .zero)"))
         }
         waiters[waiter] = Waiter(continuation: continuation, timer: timer)
         perform(actions)
@@ -178,7 +180,8 @@ final class Pool {
     lastFailure.sqlState = error.sqlState
     metrics.count(error)
     if machine.failedAttempts == nil {
-      log.warn("database is unavailable", ["database": .string(configuration.description), "reason": .string(error.message)])
+      log.warn(
+        "database is unavailable", ["database": .string(configuration.description), "reason": .string(error.message)])
     }
     perform(machine.connectFailed())
   }
