@@ -11,7 +11,7 @@ let arguments = CommandLine.arguments
 guard arguments.count == 3, let port = UInt16(arguments[1]), let address = SocketAddress(host: "127.0.0.1", port: port),
   let file = fopen(arguments[2], "r")
 else {
-  fputs("usage: bare-loop PORT FILE\n", stderr)
+  print("usage: bare-loop PORT FILE")
   exit(64)
 }
 var answer = [UInt8](repeating: 0, count: 65_536)

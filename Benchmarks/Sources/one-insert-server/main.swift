@@ -15,7 +15,7 @@ import Telemetry
 
 let arguments = CommandLine.arguments
 guard arguments.count == 4, let port = UInt16(arguments[1]), let organization = UUID(arguments[3]) else {
-  fputs("usage: one-insert-server PORT DATABASE_URL ORGANIZATION\n", stderr)
+  print("usage: one-insert-server PORT DATABASE_URL ORGANIZATION")
   exit(64)
 }
 
