@@ -1,7 +1,9 @@
+import Dispatch
 import Glibc
 
 /// A client that sends exactly the bytes it is told to. It waits at most ten seconds for an answer.
-final class RawClient {
+// @unchecked: each test uses its clients one step after the other.
+final class RawClient: @unchecked Sendable {
   let descriptor: CInt
   private var received: [UInt8] = []
 
@@ -114,5 +116,12 @@ struct Answer {
       return String(line.dropFirst(name.count + 2))
     }
     return nil
+  }
+}
+
+/// Runs what waits for sockets where it may wait: the threads of the test runner are few.
+func offPool(_ body: @escaping @Sendable () throws -> Void) async throws {
+  try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+    DispatchQueue(label: "client").async { continuation.resume(with: Result { try body() }) }
   }
 }
