@@ -43,7 +43,9 @@ struct RouterTests {
 
   @Test(
     "a path that is not there finds nothing",
-    arguments: ["", "/x", "/api", "/api/", "/api/orgs/", "/api/orgs//sites/1", "//", "/API/orgs", "/api/orgs/1/sites/2/3"])
+    arguments: [
+      "", "/x", "/api", "/api/", "/api/orgs/", "/api/orgs//sites/1", "//", "/API/orgs", "/api/orgs/1/sites/2/3",
+    ])
   func unknown(_ path: String) { #expect(match(.get, path) == "404") }
 
   @Test("a known path tells its methods") func otherMethod() {

@@ -17,7 +17,9 @@ struct ServerLimitTests {
     }
   }
 
-  @Test("a body that stops is not waited for", arguments: ["/echo", "/count"]) func slowBody(_ path: String) async throws {
+  @Test("a body that stops is not waited for", arguments: ["/echo", "/count"]) func slowBody(_ path: String)
+    async throws
+  {
     try await offPool {
       let client = try TestServer { $0.bodyIdleLimit = .milliseconds(50) }.client
       client.send("POST \(path) HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf")
@@ -44,7 +46,7 @@ struct ServerLimitTests {
           return .text("late")
         }
       ])
-        let client = server.client
+      let client = server.client
       client.send(get("/stuck"))
       #expect(client.answer()?.text.contains("UNAVAILABLE") == true)
       gate.open()
@@ -99,7 +101,9 @@ struct ServerLimitTests {
   @Test("good requests are served after a thousand bad ones") func afterBadOnes() async throws {
     try await offPool {
       let server = try TestServer()
-      let bad = ["\0", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n"]
+      let bad = [
+        "\0", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+      ]
       for number in 0..<1000 {
         let client = server.client
         client.send(bad[number % bad.count])
@@ -130,7 +134,8 @@ struct ServerLimitTests {
     try await offPool {
       let server = try TestServer { $0.bufferedBodyBytesMax = 40_000 }
       let client = server.client
-      client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n" + String(repeating: "x", count: 50_000))
+      client.send(
+        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n" + String(repeating: "x", count: 50_000))
       #expect(client.answer()?.status == 503)
       #expect(try server.ask(post("/echo", "small")).text == "small")
     }

@@ -72,7 +72,9 @@ let standardRoutes: [Route] = [
   .immediate(.get, "/now") { _ in .json(bytes: Array("{\"a\":1}".utf8)) },
   Route(.get, "/later/:name") { request in .text(request.parameter("name")) },
   Route(.post, "/echo", bodyLimit: 100_000, content: .any) { .bytes("application/octet-stream", Array($0.body)) },
-  .immediate(.post, "/echo-now", bodyLimit: 100_000, content: .any) { .bytes("application/octet-stream", Array($0.body)) },
+  .immediate(.post, "/echo-now", bodyLimit: 100_000, content: .any) {
+    .bytes("application/octet-stream", Array($0.body))
+  },
   Route(.post, "/json") { request in
     var fields = try Fields(body: request.body)
     let name = fields.string("name", 1...5)
@@ -123,7 +125,8 @@ struct ServerTests {
   @Test("a request may come byte by byte") func fragments() async throws {
     try await offPool {
       let client = try TestServer().client
-      let chunked = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+      let chunked =
+        "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
       for byte in Array((post("/echo", "hello") + chunked + get("/now")).utf8) { client.send([byte]) }
       #expect(client.answer()?.text == "hello")
       #expect(client.answer()?.text == "abcde")
@@ -223,7 +226,9 @@ struct ServerTests {
       #expect(try server.ask(get("/now?a=%zz")).status == 400)
       #expect(try server.ask(post("/json", "{}", "Content-Type: text/plain\r\n")).status == 415)
       let client = server.client
-      client.send(post("/none", "body") + post("/json", "{\"name\":\"\"}") + post("/json", "[1") + post("/json", "{\"name\":\"ok\"}"))
+      client.send(
+        post("/none", "body") + post("/json", "{\"name\":\"\"}") + post("/json", "[1")
+          + post("/json", "{\"name\":\"ok\"}"))
       #expect(client.answer()?.status == 404)
       #expect(client.answer()?.text.contains("VALIDATION_FAILED") == true)
       #expect(client.answer()?.text.contains("VALIDATION_FAILED") == true)
@@ -283,7 +288,8 @@ struct ServerTests {
         for (length, status) in [(50_000, 200), (100_001, 413)] {
           let packed = encoder.compress([UInt8](repeating: 7, count: length))
           let client = server.client
-          client.send("POST \(path) HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Length: \(packed.count)\r\n\r\n")
+          client.send(
+            "POST \(path) HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Length: \(packed.count)\r\n\r\n")
           client.send(packed)
           #expect(client.answer()?.status == status)
         }
