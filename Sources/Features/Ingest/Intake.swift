@@ -48,7 +48,9 @@ enum Settled: Sendable {
   case quarantined(QuarantineReason)
   /// Recorded on the device, no reading in it.
   case ignored(String)
-  /// Only for samples: what is wrong with this one.
+  /// Only for samples: it is not for this key to send.
+  case foreign(String)
+  /// Only for samples: PostgreSQL does not take it.
   case refused(String)
 }
 
@@ -58,7 +60,7 @@ enum Resolved {
   case readings([Reading])
   case quarantine(QuarantinedUplink)
   case deviceEvent(DeviceEvent, deviceId: UUID, organizationId: UUID)
-  case refused(String)
+  case foreign(String)
   case nothing(String)
 }
 
@@ -91,9 +93,12 @@ extension Uplink {
       return quarantined(.undecodable, "\(error)", body)
     }
     if samples.isEmpty { return .nothing("The uplink holds no measurement") }
+    // What comes from the sensor's memory without a time cannot be placed: at receipt it would pass for the present.
+    let placed = samples.filter { $0.kind == .live || $0.sampledAt != nil }
+    if placed.isEmpty { return quarantined(.impossibleTime, "samples of the sensor's memory without their time", body) }
     var readings: [Reading] = []
-    readings.reserveCapacity(samples.count)
-    for sample in samples {
+    readings.reserveCapacity(placed.count)
+    for sample in placed {
       let reading = reading(of: sample, device)
       if let site = scope.siteId, reading.unitId.flatMap({ directory.rules(of: $0)?.siteId }) != site {
         return quarantined(.wrongSite, "the key speaks for another site", body)
@@ -160,11 +165,11 @@ extension Sample {
   fileprivate func resolve(_ directory: Directory) -> Resolved {
     guard let rules = directory.rules(of: unitId), rules.organizationId == scope.organizationId,
       scope.siteId.map({ $0 == rules.siteId }) ?? true
-    else { return .refused("unitId is not a unit of this organization") }
+    else { return .foreign("unitId is not a unit of this organization") }
     var isPrimary = true
     if let deviceId {
       guard let device = directory.device(.id(deviceId, organization: scope.organizationId)) else {
-        return .refused("deviceId is not a device of this organization")
+        return .foreign("deviceId is not a device of this organization")
       }
       isPrimary = device.assignment(at: recordedAt)?.isPrimary ?? true
     }
