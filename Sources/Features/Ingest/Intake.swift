@@ -4,8 +4,8 @@ import Devices
 import Identity
 import Readings
 
-/// Something that waits to be made durable.
-enum Intake {
+/// Something that waits to be made durable. Indirect: it changes hands several times on its way.
+indirect enum Intake {
   case uplink(Uplink, body: ArraySlice<UInt8>)
   case deviceEvent(DeviceEvent, body: ArraySlice<UInt8>)
   case quarantine(QuarantinedUplink)
