@@ -122,8 +122,15 @@ let testTargets: [Target] = [
     name: "Simulation", dependencies: ["Basics", "ColdChain"], path: "Tests/Simulation", swiftSettings: strict),
 ]
 
+/// `freshtrack` is what is made here. The libraries are only for `Fuzz` and `Benchmarks`, packages of their own.
+let products: [Product] = [
+  .executable(name: "freshtrack", targets: ["freshtrack"]),
+  .library(name: "Formats", targets: ["Basics", "JSON", "HTTP", "Crypto", "ColdChain"]),
+  .library(name: "Platform", targets: platformRooms),
+]
+
 let package = Package(
   name: "freshtrack",
-  products: [.executable(name: "freshtrack", targets: ["freshtrack"])],
+  products: products,
   targets: doors + platform + domain + features + program + testTargets
 )

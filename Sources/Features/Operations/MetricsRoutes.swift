@@ -26,11 +26,11 @@ public struct MetricsRoutes: Sendable {
   @Sendable func page(_ request: Request) -> Response {
     if audience == .privateAddresses {
       guard request.peer.isPrivate, request.rawHeader("X-Forwarded-For") == nil, request.rawHeader("Forwarded") == nil
-      else { return .text(.notFound, "metrics are served to private addresses, or on METRICS_PORT\n") }
+      else { return HTTPError.notFound().response(id: request.requestID) }
     }
     let format: Metrics.Format =
       request.header("Accept")?.contains("application/openmetrics-text") == true ? .openMetrics : .prometheus
-    return .bytes(.ok, format.contentType, metrics.render(format))
+    return .bytes(format.contentType, metrics.render(format))
   }
 }
 

@@ -169,9 +169,14 @@ final class AnswerStream: BodySink {
     if bytes.isEmpty { return }
     append(encoder?.write(bytes) ?? bytes)
     while !isAbandoned, !Task.isCancelled, connection.output.pending > Connection.outputMax {
-      await withUnsafeContinuation { waiter = $0 }
+      await waitForRoom()
     }
     if isAbandoned || Task.isCancelled { throw CancellationError() }
+  }
+
+  // Without the explicit isolation the continuation would resume by way of another thread.
+  private func waitForRoom(isolation: isolated (any Actor)? = #isolation) async {
+    await withUnsafeContinuation { waiter = $0 }
   }
 
   func end() {

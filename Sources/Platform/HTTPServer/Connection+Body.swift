@@ -137,9 +137,14 @@ final class BodyStream: BodySource {
       connection.setInterest(connection.interest.union([.read, .peerClosed]))
       let handlerDeadline = connection.deadline
       connection.deadline = connection.loop.deadline(connection.loop.limits.bodyIdle)
-      await withUnsafeContinuation { waiter = $0 }
+      await waitForBytes()
       if connection.number == number { connection.deadline = handlerDeadline }
     }
+  }
+
+  // Without the explicit isolation the continuation would resume by way of another thread.
+  private func waitForBytes(isolation: isolated (any Actor)? = #isolation) async {
+    await withUnsafeContinuation { waiter = $0 }
   }
 
   private func take() throws -> [UInt8]? {

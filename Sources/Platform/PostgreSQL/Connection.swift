@@ -286,10 +286,11 @@ extension Connection {
 // MARK: - Answers
 
 extension Connection {
-  /// The next result, or nil at the end of a statement's results. The caller owns it.
-  func nextResult() async throws(DatabaseError) -> OpaquePointer? {
+  /// The next result, or nil at the end of a statement's results. The caller owns it. When the connection breaks after the server
+  /// has sent an error, that error says why.
+  func nextResult(after error: DatabaseError? = nil) async throws(DatabaseError) -> OpaquePointer? {
     await link.wait(for: .result)
-    if let failure = link.failure { throw failure }
+    if let failure = link.failure { throw error ?? failure }
     guard let pg = link.pg else { throw DatabaseError(.connectionLost, "the connection is closed") }
     return PQgetResult(pg)
   }
@@ -299,7 +300,7 @@ extension Connection {
     _ take: (OpaquePointer) throws(DatabaseError) -> Void
   ) async throws(DatabaseError) -> DatabaseError? {
     var failed: DatabaseError?
-    while let result = try await nextResult() {
+    while let result = try await nextResult(after: failed) {
       switch PQresultStatus(result) {
       case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY:
         try take(result)

@@ -64,6 +64,8 @@ public final class CopyWriter {
       await link.wait(for: .flushed)
       if outcome == 1 { break }
     }
+    // A server that always keeps up must not keep the loop from its other work.
+    await Task.yield()
     buffer.removeAll(keepingCapacity: true)
   }
 }
@@ -94,7 +96,9 @@ extension Connection {
       }
     } catch {
       // The server's reason tells more than that it no longer listened; the writer's own error tells more than its echo.
-      if error.sqlState == .queryCanceled || error.kind == .cancelled || error.kind == .timeout { throw thrown ?? error }
+      if error.sqlState == .queryCanceled || error.kind == .cancelled || error.kind == .timeout {
+        throw thrown ?? error
+      }
       if let own = thrown as? DatabaseError, own.message == "the server has ended the COPY" { throw error }
       throw thrown ?? error
     }

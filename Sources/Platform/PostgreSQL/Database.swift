@@ -125,10 +125,8 @@ public final class Database: Sendable {
   public func close() { pools.value.close() }
 
   private func acquire() async throws(DatabaseError) -> Pool.Lease {
-    let pools = pools
-    let loop = Reactor.current.loop
     do {
-      return try await pools.value.acquire { waiter in loop.execute { pools.value.giveUp(waiter) } }
+      return try await pools.value.acquire()
     } catch {
       metrics.count(error)
       throw error

@@ -29,7 +29,8 @@ public struct Migrator: Sendable {
 
   public init(migrations: [Migration]) {
     precondition(
-      migrations.enumerated().allSatisfy { $0.element.version == $0.offset + 1 }, "migrations are numbered from 1, without gaps")
+      migrations.enumerated().allSatisfy { $0.element.version == $0.offset + 1 },
+      "migrations are numbered from 1, without gaps")
     self.migrations = migrations
   }
 
@@ -99,7 +100,8 @@ public struct Migrator: Sendable {
 
   private func records(_ connection: Connection) async throws(DatabaseError) -> [Record] {
     var records: [Record] = []
-    let rows = try await connection.query("SELECT version, name, checksum, applied_at FROM schema_migrations ORDER BY version")
+    let rows = try await connection.query(
+      "SELECT version, name, checksum, applied_at FROM schema_migrations ORDER BY version")
     for row in rows {
       let applied = Applied(version: Int(try row.int(0)), name: try row.text(1), appliedAt: try row.instant(3))
       records.append(Record(applied: applied, checksum: try row.bytes(2)))
@@ -129,7 +131,8 @@ public struct Migrator: Sendable {
     }
     if let last = applied.last, let early = pending.first, early.version < last.version {
       throw DatabaseError(
-        .migration, "migration \(early.version) \(early.name) is missing in a database that has \(last.version) \(last.name)")
+        .migration,
+        "migration \(early.version) \(early.name) is missing in a database that has \(last.version) \(last.name)")
     }
     return Status(
       applied: applied, pending: pending,

@@ -75,12 +75,14 @@ struct PoolMachine {
     if connectingCount > 0 { return [] }
     let attempt = failedAttempts ?? 0
     failedAttempts = attempt + 1
-    var actions: [Action] = []
-    if idle.isEmpty, lentCount == 0 {
-      actions = waiters.map { .refuse(waiter: $0) }
-      waiters = []
-    }
-    return actions + [.retryLater(attempt: attempt)]
+    return refuseHopeless() + [.retryLater(attempt: attempt)]
+  }
+
+  /// While the server refuses connections and none is left that could come back, nobody waits.
+  private mutating func refuseHopeless() -> [Action] {
+    guard failedAttempts != nil, idle.isEmpty, lentCount == 0 else { return [] }
+    defer { waiters = [] }
+    return waiters.map { .refuse(waiter: $0) }
   }
 
   mutating func retryIsDue() -> [Action] {
@@ -90,7 +92,7 @@ struct PoolMachine {
 
   mutating func release(_ connection: Int, isReusable: Bool) -> [Action] {
     lentCount -= 1
-    guard isReusable, !isClosed else { return [.close(connection)] + connectIfNeeded() }
+    guard isReusable, !isClosed else { return [.close(connection)] + refuseHopeless() + connectIfNeeded() }
     return offer(connection)
   }
 

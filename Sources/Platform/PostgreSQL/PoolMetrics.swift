@@ -37,7 +37,8 @@ final class PoolMetrics: Sendable {
   func gauges(loop: Int) -> Gauges {
     let loop = String(loop)
     return Gauges(
-      inUse: connections.handle([loop, "in_use"]), idle: connections.handle([loop, "idle"]), waiting: waiting.handle([loop]))
+      inUse: connections.handle([loop, "in_use"]), idle: connections.handle([loop, "idle"]),
+      waiting: waiting.handle([loop]))
   }
 
   func count(_ error: DatabaseError) { errors.add(1, [error.label, error.sqlState?.category ?? ""]) }

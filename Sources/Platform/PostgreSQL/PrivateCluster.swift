@@ -98,7 +98,8 @@ public final class PrivateCluster: Sendable {
     let status = try Subprocess.spawn(asServerUser(arguments, diesWithParent: false), log: log).wait()
     guard status == 0 else {
       throw Failure(
-        description: "initdb failed with status \(status); see \(log). The user postgres must be able to reach \(directory)")
+        description:
+          "initdb failed with status \(status); see \(log). The user postgres must be able to reach \(directory)")
     }
   }
 
@@ -172,9 +173,10 @@ public final class PrivateCluster: Sendable {
     defer { closedir(stream) }
     var names: [String] = []
     while let entry = readdir(stream) {
-      names.append(withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      })
+      names.append(
+        withUnsafePointer(to: &entry.pointee.d_name) {
+          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        })
     }
     return names
   }

@@ -33,7 +33,9 @@ struct StatementCache {
 
   private static func fits(_ types: [Oid], _ parameters: ParameterBuffer) -> Bool {
     guard types.count == parameters.types.count else { return false }
-    for place in types.indices where types[place] != parameters.types[place] && parameters.offsets[place] >= 0 { return false }
+    for place in types.indices where types[place] != parameters.types[place] && parameters.offsets[place] >= 0 {
+      return false
+    }
     return true
   }
 

@@ -23,7 +23,7 @@ import Testing
     #expect(unit["tempMax"]?.rawBytes.elementsEqual("41".utf8) == true)
     #expect(unit["tempUnit"]?.string == "F")
     #expect(unit["temperatureUnit"]?.string == "F")
-    #expect(unit["status"]?.string == "ok")
+    #expect(unit["status"]?.string == "offline")
     #expect(unit["lastReadingAt"]?.isNull == true)
     #expect(try await limits(house, organization.unit) == ["0.56 5.00 0.56 t t"])
   }

@@ -70,7 +70,9 @@ import Testing
       let outcome = Outcome()
       while await failure({ try await database.execute("SELECT 1") }) != nil {}
       try await database.withConnection { _ in
-        let waiting = Reactor.current.spawn { outcome.error = await failure { _ = try await database.query("SELECT 1") } }
+        let waiting = Reactor.current.spawn {
+          outcome.error = await failure { _ = try await database.query("SELECT 1") }
+        }
         try await Reactor.current.sleep(for: .milliseconds(1))
         let refused = await failure { _ = try await database.query("SELECT 1") }
         #expect(refused?.kind == .poolExhausted)
@@ -92,7 +94,8 @@ import Testing
       try await database.withConnection { connection in
         try await connection.execute("SELECT 1")
         try await database.execute(
-          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND pid <> pg_backend_pid()", [.int(process)])
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND pid <> pg_backend_pid()",
+          [.int(process)])
       }
       try await Reactor.current.sleep(for: .milliseconds(50))
       let answer4 = try await database.query("SELECT 1")[0].int(0)

@@ -15,7 +15,10 @@ import Testing
         SELECT $1::uuid AS id, $2::timestamptz AS at, $3::int8 AS count, $4::float8 AS ratio, $5::text AS name,
           $6::bytea AS data, $7::numeric AS price, $8::bool AS flag, NULL::text AS nothing, 7::int2, 8::int4, 2.5::numeric
         """,
-        [.uuid(id), .timestamp(now), .int(42), .double(0.1), .text("åäö"), .bytes([0, 255]), .hundredths(-450), .bool(true)])
+        [
+          .uuid(id), .timestamp(now), .int(42), .double(0.1), .text("åäö"), .bytes([0, 255]), .hundredths(-450),
+          .bool(true),
+        ])
       let row = rows[0]
       #expect(rows.count == 1)
       #expect(try row.uuid("id") == id)
@@ -48,7 +51,8 @@ import Testing
       }
       let insert: SQL = "INSERT INTO units VALUES ($1, $2, $3, $4, $5, $6::text[]::kind[])"
       let full: [Value] = [
-        1, "freezer", .json(Array(#"{"a": 1}"#.utf8)), .numeric("-18.50"), .timestamp(Instant(seconds: 0)), .texts(["fridge", nil]),
+        1, "freezer", .json(Array(#"{"a": 1}"#.utf8)), .numeric("-18.50"), .timestamp(Instant(seconds: 0)),
+        .texts(["fridge", nil]),
       ]
       #expect(try await database.execute(insert, full) == 1)
       #expect(try await database.execute(insert, [2, nil, nil, nil, nil, nil]) == 1)
@@ -81,7 +85,8 @@ import Testing
       #expect(await failure("INSERT INTO sites VALUES (1, 'b')")?.kind == .uniqueViolation(constraint: "sites_pk"))
       #expect(await failure("INSERT INTO sites VALUES (2, NULL)")?.kind == .notNullViolation(column: "name"))
       #expect(await failure("INSERT INTO sites VALUES (2, 'too long')")?.kind == .checkViolation(constraint: "short"))
-      #expect(await failure("INSERT INTO areas VALUES ($1)", [9])?.kind == .foreignKeyViolation(constraint: "areas_site"))
+      #expect(
+        await failure("INSERT INTO areas VALUES ($1)", [9])?.kind == .foreignKeyViolation(constraint: "areas_site"))
       #expect(await failure("SELECT $1::uuid", ["no"])?.kind == .invalidValue)
       #expect(await failure("SELECT nothing")?.sqlState == SQLState("42703"))
       #expect(await failure("SELECT $1::text", [.text("a\0b")])?.kind == .usage)
@@ -100,7 +105,8 @@ import Testing
       #expect(try results[2][0].int(0) == 2)
       do throws(DatabaseError) {
         _ = try await database.pipeline([
-          ("INSERT INTO t VALUES ($1)", [3]), ("INSERT INTO t VALUES ($1)", [1]), ("INSERT INTO t VALUES ($1 + 1)", [4]),
+          ("INSERT INTO t VALUES ($1)", [3]), ("INSERT INTO t VALUES ($1)", [1]),
+          ("INSERT INTO t VALUES ($1 + 1)", [4]),
         ])
         Issue.record("the second statement violates the key")
       } catch {
@@ -176,7 +182,9 @@ import Testing
       $0.connectionsMax = 1
       $0.preparedStatements = false
     }) { database in
-      for number in 0..<3 { #expect(try await database.query("SELECT $1::int8", [.int(number)])[0].int(0) == Int64(number)) }
+      for number in 0..<3 {
+        #expect(try await database.query("SELECT $1::int8", [.int(number)])[0].int(0) == Int64(number))
+      }
       let sums = try await database.pipeline([("SELECT $1::int8 + 1", [1]), ("SELECT $1::text", ["a"])])
       #expect(try sums[0][0].int(0) == 2)
       #expect(try await database.query("SELECT count(*) FROM pg_prepared_statements")[0].int(0) == 0)
