@@ -9,6 +9,10 @@ import Testing
 
 @testable import freshtrack
 
+private struct Broken: Error, CustomStringConvertible {
+  let description: String
+}
+
 /// The program itself, as a process of its own, on a durable database of its own.
 private final class Installation: Sendable {
   let root = "/tmp/freshtrack-kill-\(getpid())"
@@ -55,7 +59,7 @@ private final class Installation: Sendable {
         bind(listener, $0, length) == 0 && getsockname(listener, $0, &length) == 0
       }
     }
-    guard bound else { throw TestCluster.Failure(description: "no port") }
+    guard bound else { throw Broken(description: "no port") }
     return UInt16(bigEndian: address.sin_port)
   }
 
@@ -67,7 +71,7 @@ private final class Installation: Sendable {
       "DATABASE_URL": url, "AUTH_MODE": "local", "HOST": "127.0.0.1", "PORT": String(port), "LOOPS": "2",
       "LOG_LEVEL": "info", "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "",
     ]
-    FileManager.default.createFile(atPath: root + "/" + log, contents: nil)
+    _ = FileManager.default.createFile(atPath: root + "/" + log, contents: nil)
     let output = try FileHandle(forWritingTo: URL(fileURLWithPath: root + "/" + log))
     process.standardOutput = output
     process.standardError = output
@@ -80,7 +84,7 @@ private final class Installation: Sendable {
     let process = try run(["serve"], log: "server-\(number).log")
     var http = PlainHTTP(try target)
     try until("server \(number) is ready") {
-      if !process.isRunning { throw TestCluster.Failure(description: text(of: "server-\(number).log")) }
+      if !process.isRunning { throw Broken(description: text(of: "server-\(number).log")) }
       return (try? http.send("GET", "/health/ready"))?.0 == 200
     }
     return process
@@ -96,7 +100,7 @@ private final class Installation: Sendable {
       if try condition() { return }
       usleep(10_000)
     }
-    throw TestCluster.Failure(description: "not within 30 s: \(what)")
+    throw Broken(description: "not within 30 s: \(what)")
   }
 }
 
@@ -144,7 +148,7 @@ struct KillTests {
     func acknowledged() -> [String] { place.text(of: "acknowledged").split(separator: "\n").map(String.init) }
     func more(than count: Int) throws {
       try place.until("\(count) are acknowledged: \(place.text(of: "simulator.log"))") {
-        if !simulator.isRunning { throw TestCluster.Failure(description: place.text(of: "simulator.log")) }
+        if !simulator.isRunning { throw Broken(description: place.text(of: "simulator.log")) }
         return acknowledged().count > count
       }
     }

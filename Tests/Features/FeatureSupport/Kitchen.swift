@@ -64,6 +64,11 @@ public struct Kitchen: Sendable {
   public struct Sensor: Sendable {
     public let id: UUID
     public let devEUI: String
+
+    public init(id: UUID, devEUI: String) {
+      self.id = id
+      self.devEUI = devEUI
+    }
   }
 
   /// A sensor that has measured `unit` since ever; of no unit, without.
@@ -86,7 +91,7 @@ public struct Kitchen: Sendable {
   // MARK: - Messages
 
   public func send(_ message: String, key: String? = nil, in header: String = "X-API-Key") async throws -> Answer {
-    try await house.call(.post, "/api/webhooks/ttn", nil, message, headers: [(header, key ?? self.key)])
+    try await house.call(.post, "/api/webhooks/ttn", message, headers: [(header, key ?? self.key)])
   }
 
   /// What a sensor with a probe reports at `instant`, taken in at that moment.

@@ -105,7 +105,8 @@ struct OrderOfArrivalTests {
         try await kitchen.commit(batch.map(\.message), at: instant)
         if Bool.random(using: &dice) { _ = try await kitchen.house.run { _ in try await job.run(at: instant) } }
       }
-      _ = try await kitchen.house.run { _ in try await job.run(at: Kitchen.start + .minutes(max(now, Story.end))) }
+      let end = Kitchen.start + .minutes(max(now, Story.end))
+      _ = try await kitchen.house.run { _ in try await job.run(at: end) }
       let incidents = try await kitchen.incidents(of: unit)
       let alerts = try await kitchen.alerts(of: unit).filter { $0.hasPrefix("alarm_active") }
       #expect(incidents == Story.incidents, "seed \(seed), order \(order)")

@@ -8,7 +8,7 @@ import Testing
 struct SampleTests {
   private func send(_ kitchen: Kitchen, _ items: [String]) async throws -> Answer {
     try await kitchen.house.call(
-      .post, "/api/ingest/readings", nil, #"{"readings":[\#(items.joined(separator: ","))]}"#,
+      .post, "/api/ingest/readings", #"{"readings":[\#(items.joined(separator: ","))]}"#,
       headers: [("X-API-Key", kitchen.key)])
   }
 
@@ -52,7 +52,7 @@ struct SampleTests {
     let answer = try await send(kitchen, [item(foreign.unit, "3", minute: 0), item(.v4(), "3", minute: 0)])
     #expect(answer.status == 403)
     #expect(try await kitchen.count("SELECT count(*) FROM sensor_readings") == 0)
-    let withoutKey = try await kitchen.house.call(.post, "/api/ingest/readings", nil, #"{"readings":[]}"#)
+    let withoutKey = try await kitchen.house.call(.post, "/api/ingest/readings", #"{"readings":[]}"#)
     #expect(withoutKey.status == 401)
   }
 

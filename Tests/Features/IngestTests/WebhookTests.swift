@@ -75,7 +75,7 @@ struct WebhookTests {
     let sensor = try await kitchen.sensor(of: try await kitchen.unit())
     func status(_ minute: Int, _ headers: [(String, String)]) async throws -> Int {
       try await kitchen.house.call(
-        .post, "/api/webhooks/ttn", nil, Uplink(sensor, at: Kitchen.start + .minutes(minute), celsius: 3).json,
+        .post, "/api/webhooks/ttn", Uplink(sensor, at: Kitchen.start + .minutes(minute), celsius: 3).json,
         headers: headers
       ).status
     }
