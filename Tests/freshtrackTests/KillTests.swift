@@ -117,7 +117,8 @@ struct KillTests {
     let outcome = try await blocking { try Self.storm() }
     #expect(outcome.acknowledged.count > 1000)
     let lost = outcome.acknowledged.filter { outcome.stored[$0] == nil }
-    #expect(lost.isEmpty, "\(lost.count) of \(outcome.acknowledged.count), such as \(lost.first ?? ""); \(outcome.report)")
+    #expect(
+      lost.isEmpty, "\(lost.count) of \(outcome.acknowledged.count), such as \(lost.first ?? ""); \(outcome.report)")
     #expect(outcome.stored.values.allSatisfy { $0 == 1 })
   }
 

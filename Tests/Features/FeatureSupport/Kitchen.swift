@@ -110,7 +110,7 @@ public struct Kitchen: Sendable {
     public var counter: Int?
     public var decoded: String?
     public var payload: [UInt8]?
-    public var more = ""
+    private let arrivedAt = WallClock.system.now()
 
     public init(_ sensor: Sensor, at instant: Instant) {
       self.sensor = sensor
@@ -143,7 +143,7 @@ public struct Kitchen: Sendable {
         decoded.map { #""decoded_payload":\#($0),"# },
       ].compactMap(\.self).joined()
       return """
-        {\(ids),"correlation_ids":["as:up:01J"],"received_at":"\(WallClock.system.now().rfc3339)",\(more)
+        {\(ids),"correlation_ids":["as:up:01J"],"received_at":"\(arrivedAt.rfc3339)",
         "uplink_message":{"session_key_id":"AYxSzz==","f_port":\(port),\(optional)
         "rx_metadata":[{"gateway_ids":{"gateway_id":"far"},"rssi":-117,"channel_rssi":-117,"snr":-3.5},
         {"gateway_ids":{"gateway_id":"near"},"rssi":-97,"channel_rssi":-97,"snr":7.5},

@@ -22,7 +22,8 @@ extension Kitchen {
       return .quarantine(
         QuarantinedUplink(
           id: .v7(at: now), organizationId: scope.organizationId, apiKeyId: scope.apiKeyId, reason: reason,
-          detail: detail, devEUI: devEUI, deviceID: deviceID, applicationID: applicationID, receivedAt: now, body: body))
+          detail: detail, devEUI: devEUI, deviceID: deviceID, applicationID: applicationID, receivedAt: now, body: body)
+      )
     }
   }
 

@@ -50,7 +50,7 @@ struct IngestFaultTests {
   @Test("while the database is away the answer is 503, and when it is back it is taken again")
   func away() async throws {
     let root = "/tmp/freshtrack-away-\(getpid())"
-    let cluster = PrivateCluster(directory: root + "/data", socketDirectory: root, isDurable: false)
+    let cluster = PrivateCluster(directory: root + "/data", socketDirectory: root)
     try cluster.start()
     defer {
       cluster.stop()
@@ -107,8 +107,10 @@ struct IngestFaultTests {
     try await holder
     let again = try await kitchen.report(sensor, 3, at: Kitchen.start + .minutes(20))
     #expect(again.status == 200)
-    #expect(try await kitchen.count("SELECT count(*) FROM sensor_readings WHERE recorded_at = $1",
-      [.timestamp(Kitchen.start + .minutes(20))]) == 1)
+    #expect(
+      try await kitchen.count(
+        "SELECT count(*) FROM sensor_readings WHERE recorded_at = $1",
+        [.timestamp(Kitchen.start + .minutes(20))]) == 1)
   }
 
   @Test("a batch whose commit was in doubt is done again without harm")

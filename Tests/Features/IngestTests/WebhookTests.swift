@@ -20,13 +20,13 @@ private struct Frame: Sendable, CustomTestStringConvertible {
   static let all = [
     Frame(
       model: "lht65n", port: 2, payload: "CC19011601980101387FFF",
-      decoded: #"{"BatV":3.097,"TempC_SHT":2.78,"Hum_SHT":40.8,"TempC_DS":3.12}"#, row: "3.12 3.12 40.80 100 3.097"),
+      decoded: #"{"BatV":3.097,"TempC_SHT":2.78,"Hum_SHT":40.8,"TempC_DS":3.12}"#, row: "3.12 3.12 40.8 100 3.097"),
     Frame(
       model: "em300-th", port: 85, payload: "01755C03671A00046873",
-      decoded: #"{"battery":92,"temperature":2.6,"humidity":57.5}"#, row: "2.60 - 57.50 92 -"),
+      decoded: #"{"battery":92,"temperature":2.6,"humidity":57.5}"#, row: "2.6 - 57.5 92 -"),
     Frame(
       model: "ers", port: 5, payload: "01001C0229070E2A", decoded: #"{"temperature":2.8,"humidity":41,"vdd":3626}"#,
-      row: "2.80 - 41.00 - 3.626"),
+      row: "2.8 - 41 - 3.626"),
   ]
 }
 
@@ -115,11 +115,11 @@ struct WebhookTests {
     let other = try await kitchen.send(uplink.json)
     #expect(other.json["status"]?.string == "duplicate")
     #expect(other.json["readingId"]?.string == first.json["readingId"]?.string)
-    #expect(try await kitchen.lines("SELECT temperature FROM sensor_readings") == ["3.00"])
+    #expect(try await kitchen.lines("SELECT temperature FROM sensor_readings") == ["3"])
     #expect(
       try await kitchen.lines(
         "SELECT a.temperature, a.f_cnt FROM reading_anomalies a JOIN sensor_readings r ON r.id = a.reading_id")
-        == ["9.00 17"])
+        == ["9 17"])
     #expect(try await kitchen.count("SELECT count(*) FROM incidents") == 0)
   }
 
@@ -167,8 +167,9 @@ struct WebhookTests {
     }
     let kept = try await kitchen.house.sql(
       "SELECT reason, body, api_key_id, organization_id FROM quarantined_uplinks ORDER BY id")
-    #expect(try kept.map { "\(try $0.text(0)) \(String(decoding: try $0.bytes(1), as: UTF8.self))" }.sorted()
-      == messages.map { "\($1) \($0)" }.sorted())
+    #expect(
+      try kept.map { "\(try $0.text(0)) \(String(decoding: try $0.bytes(1), as: UTF8.self))" }.sorted()
+        == messages.map { "\($1) \($0)" }.sorted())
     #expect(try kept.allSatisfy { try $0.uuid(2) == kitchen.keyId && $0.uuid(3) == kitchen.organization.id })
     #expect(try await kitchen.count("SELECT count(*) FROM sensor_readings") == 0)
     #expect(try await kitchen.send(good.json).json["status"]?.string == "stored")
@@ -208,8 +209,9 @@ struct WebhookTests {
     #expect(
       try await kitchen.lines("SELECT temperature, probe_temperature, (flags & 1)::text FROM sensor_readings")
         == ["- - 1", "- - 1"])
-    #expect(try await kitchen.lines("SELECT last_temperature, status FROM unit_states WHERE unit_id = $1", [.uuid(unit)])
-      == ["- ok"])
+    #expect(
+      try await kitchen.lines("SELECT last_temperature, status FROM unit_states WHERE unit_id = $1", [.uuid(unit)])
+        == ["- ok"])
     #expect(try await kitchen.alerts(of: unit).isEmpty)
   }
 
