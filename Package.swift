@@ -126,7 +126,7 @@ let testTargets: [Target] = [
 let products: [Product] = [
   .executable(name: "freshtrack", targets: ["freshtrack"]),
   .library(name: "Formats", targets: ["Basics", "JSON", "HTTP", "Crypto", "ColdChain"]),
-  .library(name: "Platform", targets: platformRooms),
+  .library(name: "Platform", targets: ["CLinux"] + platformRooms),
 ]
 
 let package = Package(

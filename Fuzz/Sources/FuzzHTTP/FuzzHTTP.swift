@@ -129,7 +129,7 @@ private func look(at request: Conversation.Request, _ input: [UInt8]) {
   let head = 0..<request.length
   check(request.length <= RequestParser.headMax, "a head of \(request.length) bytes")
   check(!request.path.isEmpty && head.contains(request.path.lowerBound), "the path is outside")
-  check(request.path.upperBound <= request.length && request.query.upperBound <= request.length, "the target is outside")
+  check(max(request.path.upperBound, request.query.upperBound) <= request.length, "the target is outside")
   let path = input[request.start + request.path.lowerBound..<request.start + request.path.upperBound]
   let query = input[request.start + request.query.lowerBound..<request.start + request.query.upperBound]
   check(path.first == 0x2F || path.elementsEqual([0x2A]), "a path without a slash")

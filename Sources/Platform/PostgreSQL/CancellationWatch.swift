@@ -3,8 +3,8 @@ import Runtime
 
 /// Tells when the time of the current task's wait is over, or that the task was cancelled, at most 20 ms late.
 ///
-/// `withTaskCancellationHandler` would tell at once, but its operation is no `nonisolated(nonsending)` closure (Swift 6.3): it would
-/// leave the loop, and a thread hop costs more than the query that is waited for.
+/// `withTaskCancellationHandler` would tell at once, but its operation is no `nonisolated(nonsending)` closure (Swift
+/// 6.3): it would leave the loop, and a thread hop costs more than the query that is waited for.
 final class CancellationWatch {
   private let reactor: Reactor
   private let task: UnsafeCurrentTask?
@@ -15,7 +15,8 @@ final class CancellationWatch {
   private var timer: TimerID?
 
   init(
-    _ reactor: Reactor, atMost time: Duration, isCancellable: Bool = true, _ fire: @escaping (DatabaseError.Kind) -> Void
+    _ reactor: Reactor, atMost time: Duration, isCancellable: Bool = true,
+    _ fire: @escaping (DatabaseError.Kind) -> Void
   ) {
     self.reactor = reactor
     // Kept beyond the closure: whether a task is cancelled may be asked from anywhere.

@@ -2,8 +2,8 @@ import Basics
 import CPostgreSQL
 import Runtime
 
-/// The socket of one connection and libpq behind it, driven by the readiness of the event loop. Not more than one operation at a
-/// time. A failure is final: the link is closed and every later call throws it.
+/// The socket of one connection and libpq behind it, driven by the readiness of the event loop. Not more than one
+/// operation at a time. A failure is final: the link is closed and every later call throws it.
 final class Link: ReadinessHandler {
   /// What an operation waits for.
   enum Goal {
