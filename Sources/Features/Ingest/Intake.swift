@@ -119,7 +119,9 @@ extension Uplink {
     reading.probe = sample.probe
     reading.ambient = sample.ambient
     reading.humidity = sample.humidity ?? sample.probeHumidity
-    reading.batteryPercent = (sample.batteryPercent ?? percent(of: sample.batteryVoltage, device)).map { Int16($0.value) }
+    reading.batteryPercent = (sample.batteryPercent ?? percent(of: sample.batteryVoltage, device)).map {
+      Int16($0.value)
+    }
     reading.batteryVoltage = sample.batteryVoltage
     reading.signalStrength = signalStrength.map { Int16($0.dBm) }
     reading.snr = snr.map { Int64(($0 * 100).rounded()) }
@@ -157,7 +159,8 @@ extension DeviceEvent {
     return .quarantine(
       QuarantinedUplink(
         id: .v7(at: occurredAt), organizationId: scope.organizationId, apiKeyId: scope.apiKeyId, reason: .unknownDevice,
-        detail: type, devEUI: devEUI, deviceID: deviceID, applicationID: nil, receivedAt: occurredAt, body: Array(body)))
+        detail: type, devEUI: devEUI, deviceID: deviceID, applicationID: nil, receivedAt: occurredAt, body: Array(body))
+    )
   }
 }
 

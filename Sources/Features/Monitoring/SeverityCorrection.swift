@@ -6,7 +6,9 @@ import PostgreSQL
 /// What late readings correct in alerts that were raised before them: an alarm that never was, or one of an incident that had
 /// ended. Nobody is told: the alert only says what its incident says.
 enum SeverityCorrection {
-  static func apply(_ alerts: [(incident: UUID, severity: Severity)], at now: Instant, on connection: Connection) async throws {
+  static func apply(_ alerts: [(incident: UUID, severity: Severity)], at now: Instant, on connection: Connection)
+    async throws
+  {
     guard !alerts.isEmpty else { return }
     _ = try await connection.query(
       """

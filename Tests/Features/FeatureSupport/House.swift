@@ -59,7 +59,8 @@ public final class House: Sendable {
       }
     }
     server = HTTPServer(
-      routes: Array(features.joined()) + [probe] + routes(database, keys), configuration: settings, log: .none, metrics: Metrics())
+      routes: Array(features.joined()) + [probe] + routes(database, keys), configuration: settings, log: .none,
+      metrics: Metrics())
     port = try server.start(on: group).port
   }
 
