@@ -85,7 +85,8 @@ extension DeviceEntry {
       }
       found[keys[Int(place) - 1]] = DeviceEntry(
         deviceId: try rows[start].uuid(1), organizationId: try rows[start].uuid(2), devEUI: try rows[start].text(3),
-        model: try rows[start].optionalText(4), applicationID: try rows[start].optionalText(5), assignments: assignments)
+        model: try rows[start].optionalText(4), applicationID: try rows[start].optionalText(5), assignments: assignments
+      )
       start = end
     }
     return found

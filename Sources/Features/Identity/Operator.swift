@@ -11,7 +11,9 @@ public struct Operator: Sendable {
   public func createOrganization(
     name: String, owner: UUID, email: String, timezone: String, now: Instant
   ) async throws -> (id: UUID, slug: String) {
-    guard (1...256).contains(name.unicodeScalars.count) else { throw OperatorRefusal("the name has 1 to 256 characters") }
+    guard (1...256).contains(name.unicodeScalars.count) else {
+      throw OperatorRefusal("the name has 1 to 256 characters")
+    }
     let slug = Slug(from: name)
     for candidate in [slug.text] + slug.suggestions {
       do {
@@ -42,7 +44,9 @@ public struct Operator: Sendable {
   public func createKey(
     in organizationId: UUID, name: String, scopes: [APIKeyScope], now: Instant
   ) async throws -> (id: UUID, key: String) {
-    guard (1...256).contains(name.unicodeScalars.count) else { throw OperatorRefusal("the name has 1 to 256 characters") }
+    guard (1...256).contains(name.unicodeScalars.count) else {
+      throw OperatorRefusal("the name has 1 to 256 characters")
+    }
     let (key, text) = APIKey.make()
     let rows = try await database.query(
       """

@@ -55,7 +55,7 @@ public enum Monitor {
     for stored in states {
       guard let rules = rules[stored.unitId] else { continue }
       let readings = news[stored.unitId]?.readings ?? []
-      let verdict = try await verdict(on: stored, readings, rules, now: now, connection)
+      let verdict = try await verdict(on: stored, readings, rules, until: horizon(readings, stored, now), connection)
       consequences.collect(verdict, stored, rules)
       changes.append(
         UnitStateStore.Change(
@@ -71,6 +71,13 @@ public enum Monitor {
     return outcome
   }
 
+  /// Until when the clock is followed. Readings are judged by event time alone: a history that arrives days late does not make its
+  /// unit silent between two of its own readings. What only the present can tell is left to the clock job, seconds later.
+  private static func horizon(_ readings: [UnitReading], _ stored: StoredState, _ now: Instant) -> Instant {
+    guard let newest = readings.map(\.recordedAt).max() else { return now }
+    return min(now, max(newest, stored.state.settledTo ?? newest))
+  }
+
   // MARK: - One unit
 
   struct Verdict {
@@ -82,7 +89,8 @@ public enum Monitor {
   }
 
   private static func verdict(
-    on stored: StoredState, _ readings: [UnitReading], _ rules: UnitRules, now: Instant, _ connection: Connection
+    on stored: StoredState, _ readings: [UnitReading], _ rules: UnitRules, until horizon: Instant,
+    _ connection: Connection
   ) async throws -> Verdict {
     var machine = UnitMachine(stored.state, limits: rules.limits)
     var transitions: [Transition] = []
@@ -103,10 +111,10 @@ public enum Monitor {
       let harmful = late.first { !History.changesNothing($0, incidents: current, limits: rules.limits) }
       if let harmful {
         let past = Past(stored: known, current: current, from: harmful.recordedAt)
-        return try await verdict(on: past, of: stored, machine.state, rules, now: now, connection)
+        return try await verdict(on: past, of: stored, machine.state, rules, until: horizon, connection)
       }
     }
-    transitions += machine.advance(to: now)
+    transitions += machine.advance(to: horizon)
     keep(machine.state.incident, in: &incidents)
     let known = stored.state.incident.map { [$0] } ?? []
     return Verdict(
@@ -125,7 +133,8 @@ public enum Monitor {
   }
 
   private static func verdict(
-    on past: Past, of unit: StoredState, _ live: UnitState, _ rules: UnitRules, now: Instant, _ connection: Connection
+    on past: Past, of unit: StoredState, _ live: UnitState, _ rules: UnitRules, until horizon: Instant,
+    _ connection: Connection
   ) async throws -> Verdict {
     let quiet = History.quietPoint(before: past.from, incidents: past.current)
     let door = try await ReadingWrites.door(
@@ -133,7 +142,7 @@ public enum Monitor {
     let start = History.checkpoint(at: quiet, live: live, incidents: past.current, door: door)
     let readings = try await ReadingWrites.judged(
       unit: unit.unitId, organization: unit.organizationId, from: quiet, on: connection)
-    let evaluation = History.evaluate(readings, limits: rules.limits, from: start, through: now)
+    let evaluation = History.evaluate(readings, limits: rules.limits, from: start, through: horizon)
     let concerned = past.stored.filter { $0.openedAt >= quiet || $0.openedAt == start.incident?.openedAt }
     return Verdict(
       state: evaluation.state, transitions: evaluation.transitions,

@@ -180,7 +180,8 @@ extension Reactor {
   ///
   /// `isolation` keeps the operation of the cancellation handler on the loop: without it the handler, whose operation is no
   /// `nonisolated(nonsending)` closure, would run it on the cooperative pool.
-  public func sleep(for delay: Duration, isolation: isolated (any Actor)? = #isolation) async throws(CancellationError) {
+  public func sleep(for delay: Duration, isolation: isolated (any Actor)? = #isolation) async throws(CancellationError)
+  {
     let timer = timers.reserve()
     let loop = loop
     await withTaskCancellationHandler {

@@ -55,7 +55,7 @@ func exchange(_ port: UInt16, _ request: [UInt8]) throws -> [UInt8] {
   guard connected == 0 else { throw Answer.NoAnswer() }
   var sent = 0
   while sent < request.count {
-    let count = request.withUnsafeBytes { send(descriptor, $0.baseAddress! + sent, $0.count - sent, 0) }
+    let count = request[sent...].withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, 0) }
     guard count > 0 else { throw Answer.NoAnswer() }
     sent += count
   }
