@@ -103,17 +103,19 @@ let testTargets: [Target] = [
   tests(of: "ColdChain", in: "Domain", with: ["Basics", "JSON"]),
   .target(
     name: "FeatureSupport",
-    dependencies: (platformRooms + ["TestSupport", "Migrations", "Identity", "Places", "Devices", "Readings", "Alerts"])
-      .map { .byName(name: $0) }, path: "Tests/Features/FeatureSupport", swiftSettings: strict),
+    dependencies: (platformRooms + features.map(\.name) + ["TestSupport", "Migrations"]).map { .byName(name: $0) },
+    path: "Tests/Features/FeatureSupport", swiftSettings: strict),
   tests(of: "Identity", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Places", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Devices", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Readings", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Alerts", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Monitoring", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Ingest", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Operations", in: "Features", with: ["Basics", "HTTP", "Telemetry"]),
   .testTarget(
     name: "freshtrackTests",
-    dependencies: ["freshtrack", "Basics", "ColdChain", "PostgreSQL", "Migrations", "TestSupport"],
+    dependencies: ["freshtrack", "Basics", "ColdChain", "Runtime", "PostgreSQL", "Migrations", "TestSupport"],
     path: "Tests/freshtrackTests",
     swiftSettings: strict),
   .testTarget(

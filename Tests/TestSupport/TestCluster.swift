@@ -111,7 +111,8 @@ public func onLoop<R: Sendable>(_ body: @escaping @Sendable () async throws -> R
   }
 }
 
-/// The error of that type that `body` throws. On an event loop in place of `#expect(throws:)`, whose closure leaves the loop.
+/// The error of that type that `body` throws. On an event loop in place of `#expect(throws:)`, whose closure leaves the
+/// loop.
 public func failure<E: Error>(of _: E.Type, _ body: () async throws -> Void) async -> E? {
   do { try await body() } catch { return error as? E }
   return nil

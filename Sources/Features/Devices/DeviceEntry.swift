@@ -61,10 +61,16 @@ extension DeviceEntry {
       SELECT k.place, d.id, d.organization_id, d.dev_eui, d.model, c.application_id, g.unit_id, g.channel,
         g.is_primary, g.assigned_from, g.assigned_to
       FROM unnest($1::uuid[], $2::text[], $3::uuid[]) WITH ORDINALITY AS k (organization_id, dev_eui, id, place)
-      JOIN devices d ON d.organization_id = k.organization_id AND (d.dev_eui = k.dev_eui OR d.id = k.id)
-        AND d.deleted_at IS NULL AND d.is_active
+      CROSS JOIN LATERAL (
+        SELECT * FROM devices n
+        WHERE n.organization_id = k.organization_id AND n.dev_eui = k.dev_eui AND n.deleted_at IS NULL
+        UNION ALL
+        SELECT * FROM devices n
+        WHERE n.organization_id = k.organization_id AND n.id = k.id AND n.deleted_at IS NULL
+      ) d
       LEFT JOIN ttn_connections c ON c.organization_id = d.organization_id AND c.id = d.ttn_connection_id
       LEFT JOIN device_assignments g ON g.organization_id = d.organization_id AND g.device_id = d.id
+      WHERE d.is_active
       ORDER BY k.place, g.assigned_from
       """, [.uuids(organizations), .texts(euis), .uuids(ids)])
     var found: [DeviceKey: DeviceEntry] = [:]

@@ -44,7 +44,7 @@ struct Batch {
           for sample in samples { if let unit = sample.unitId { units.insert(unit) } }
         case .quarantine(let uplink): quarantine.append(uplink)
         case .deviceEvent(let event, let device, let organization): events.append((event, device, organization))
-        case .refused, .nothing: break
+        case .foreign, .nothing: break
         }
       }
     }
@@ -54,15 +54,16 @@ struct Batch {
   private func run(_ plan: Plan, _ directory: Directory, _ connection: Connection) async throws -> [Settled]? {
     do {
       var opening: [(SQL, [Value])] = [("BEGIN", []), (DeviceEntry.directoryVersion, [])]
-      if !plan.units.isEmpty { opening.append(Monitor.lock(Array(plan.units))) }
+      if !plan.units.isEmpty { opening += [Monitor.lock(Array(plan.units)), Monitor.read(Array(plan.units))] }
       if !plan.readings.isEmpty { opening.append(ReadingWrites.insert(plan.readings)) }
       var answers = try await connection.pipeline(opening)[1...]
       guard try answers.popFirst()?.first?.int(0) == directory.version else {
         _ = try await connection.query("ROLLBACK")
         return nil
       }
-      let states = plan.units.isEmpty ? [:] : try Monitor.states(answers.removeFirst())
-      let stored = plan.readings.isEmpty ? [] : Set(try answers.removeFirst().map { try $0.uuid(0) })
+      // The rows of the lock itself say nothing.
+      let states = plan.units.isEmpty ? [:] : try Monitor.states(answers[answers.startIndex + 1])
+      let stored = plan.readings.isEmpty ? [] : Set(try answers[answers.endIndex - 1].map { try $0.uuid(0) })
       let refused = stored.count == plan.readings.count ? [] : plan.readings.filter { !stored.contains($0.id) }
       let earlier = try await ReadingWrites.settle(refused, on: connection)
       let outcome = try await Monitor.judge(
@@ -114,7 +115,7 @@ struct Batch {
       switch outcome {
       case .quarantine(let uplink): return .quarantined(uplink.reason)
       case .deviceEvent(let event, _, _): return .ignored("\(event.type) recorded")
-      case .refused(let reason): return .refused(reason)
+      case .foreign(let reason): return .foreign(reason)
       case .nothing(let reason): return .ignored(reason)
       case .readings(let samples):
         guard let new = samples.first(where: { stored.contains($0.id) }) else {

@@ -51,7 +51,7 @@ final class IngestMetrics: Sendable {
     case .success(.duplicate): duplicate.add()
     case .success(.quarantined): quarantined.add()
     case .success(.ignored): ignored.add()
-    case .success(.refused): refused.add()
+    case .success(.foreign), .success(.refused): refused.add()
     case .failure: unavailable.add()
     }
   }

@@ -86,7 +86,7 @@ public struct IngestRoutes: Sendable {
           json.field("alertsTriggered", 0)
           json.field("status", "quarantined")
           json.field("reason", reason.rawValue)
-        case .ignored(let what), .refused(let what):
+        case .ignored(let what), .foreign(let what), .refused(let what):
           json.field("message", what)
           json.field("alertsTriggered", 0)
           json.field("status", "ignored")
@@ -108,7 +108,7 @@ public struct IngestRoutes: Sendable {
     } catch {
       throw Self.notDurable
     }
-    if settled.allSatisfy({ if case .refused = $0 { true } else { false } }) {
+    if settled.allSatisfy({ if case .foreign = $0 { true } else { false } }) {
       throw HTTPError.forbidden("None of the readings belongs to this organization")
     }
     return .json { json in
@@ -137,7 +137,7 @@ public struct IngestRoutes: Sendable {
       case .duplicate(let id):
         json.field("status", "duplicate")
         json.field("readingId", id)
-      case .refused(let reason), .ignored(let reason):
+      case .foreign(let reason), .refused(let reason), .ignored(let reason):
         json.field("status", "refused")
         json.field("reason", reason)
       case .quarantined(let reason):

@@ -4,8 +4,8 @@ import Devices
 import Identity
 import Readings
 
-/// Something that waits to be made durable.
-enum Intake {
+/// Something that waits to be made durable. Indirect: it changes hands several times on its way.
+indirect enum Intake {
   case uplink(Uplink, body: ArraySlice<UInt8>)
   case deviceEvent(DeviceEvent, body: ArraySlice<UInt8>)
   case quarantine(QuarantinedUplink)
@@ -48,7 +48,9 @@ enum Settled: Sendable {
   case quarantined(QuarantineReason)
   /// Recorded on the device, no reading in it.
   case ignored(String)
-  /// Only for samples: what is wrong with this one.
+  /// Only for samples: it is not for this key to send.
+  case foreign(String)
+  /// Only for samples: PostgreSQL does not take it.
   case refused(String)
 }
 
@@ -58,7 +60,7 @@ enum Resolved {
   case readings([Reading])
   case quarantine(QuarantinedUplink)
   case deviceEvent(DeviceEvent, deviceId: UUID, organizationId: UUID)
-  case refused(String)
+  case foreign(String)
   case nothing(String)
 }
 
@@ -91,9 +93,12 @@ extension Uplink {
       return quarantined(.undecodable, "\(error)", body)
     }
     if samples.isEmpty { return .nothing("The uplink holds no measurement") }
+    // What comes from the sensor's memory without a time cannot be placed: at receipt it would pass for the present.
+    let placed = samples.filter { $0.kind == .live || $0.sampledAt != nil }
+    if placed.isEmpty { return quarantined(.impossibleTime, "samples of the sensor's memory without their time", body) }
     var readings: [Reading] = []
-    readings.reserveCapacity(samples.count)
-    for sample in samples {
+    readings.reserveCapacity(placed.count)
+    for sample in placed {
       let reading = reading(of: sample, device)
       if let site = scope.siteId, reading.unitId.flatMap({ directory.rules(of: $0)?.siteId }) != site {
         return quarantined(.wrongSite, "the key speaks for another site", body)
@@ -114,7 +119,9 @@ extension Uplink {
     reading.probe = sample.probe
     reading.ambient = sample.ambient
     reading.humidity = sample.humidity ?? sample.probeHumidity
-    reading.batteryPercent = (sample.batteryPercent ?? percent(of: sample.batteryVoltage, device)).map { Int16($0.value) }
+    reading.batteryPercent = (sample.batteryPercent ?? percent(of: sample.batteryVoltage, device)).map {
+      Int16($0.value)
+    }
     reading.batteryVoltage = sample.batteryVoltage
     reading.signalStrength = signalStrength.map { Int16($0.dBm) }
     reading.snr = snr.map { Int64(($0 * 100).rounded()) }
@@ -152,7 +159,8 @@ extension DeviceEvent {
     return .quarantine(
       QuarantinedUplink(
         id: .v7(at: occurredAt), organizationId: scope.organizationId, apiKeyId: scope.apiKeyId, reason: .unknownDevice,
-        detail: type, devEUI: devEUI, deviceID: deviceID, applicationID: nil, receivedAt: occurredAt, body: Array(body)))
+        detail: type, devEUI: devEUI, deviceID: deviceID, applicationID: nil, receivedAt: occurredAt, body: Array(body))
+    )
   }
 }
 
@@ -160,11 +168,11 @@ extension Sample {
   fileprivate func resolve(_ directory: Directory) -> Resolved {
     guard let rules = directory.rules(of: unitId), rules.organizationId == scope.organizationId,
       scope.siteId.map({ $0 == rules.siteId }) ?? true
-    else { return .refused("unitId is not a unit of this organization") }
+    else { return .foreign("unitId is not a unit of this organization") }
     var isPrimary = true
     if let deviceId {
       guard let device = directory.device(.id(deviceId, organization: scope.organizationId)) else {
-        return .refused("deviceId is not a device of this organization")
+        return .foreign("deviceId is not a device of this organization")
       }
       isPrimary = device.assignment(at: recordedAt)?.isPrimary ?? true
     }

@@ -15,13 +15,28 @@ final class ReadingsWriter {
   /// How many may be in one transaction, and how many may wait.
   private static let batchMax = 1000
   private static let waitingMax = 8000
-  /// The Things Stack gives up after 5 s; what is not durable by then is not acknowledged.
-  static let budget = Duration.milliseconds(2500)
+  /// The Things Stack gives up after 5 s, and the whole request has 2.5 s; what is not durable by then is not acknowledged.
+  static let budget = Duration.milliseconds(2300)
+  private static let budgetNanoseconds = UInt64(budget.microseconds) * 1000
 
-  private struct Waiting {
+  private final class Waiting {
     let intake: Intake
     let since: UInt64
-    let answer: UnsafeContinuation<Result<Settled, WriteFailure>, Never>
+    private var answer: UnsafeContinuation<Result<Settled, WriteFailure>, Never>?
+
+    init(_ intake: Intake, _ answer: UnsafeContinuation<Result<Settled, WriteFailure>, Never>) {
+      self.intake = intake
+      since = MonotonicClock.nanoseconds()
+      self.answer = answer
+    }
+
+    var isAnswered: Bool { answer == nil }
+
+    /// The first answer counts.
+    func settle(_ result: Result<Settled, WriteFailure>) {
+      answer?.resume(returning: result)
+      answer = nil
+    }
   }
 
   private let database: Database
@@ -30,7 +45,9 @@ final class ReadingsWriter {
   private let metrics: IngestMetrics
   private let directory = Directory()
   private var waiting: [Waiting] = []
+  private var inFlight: [Waiting] = []
   private var isFlushing = false
+  private var isWatching = false
 
   init(database: Database, clock: WallClock, log: Log, metrics: IngestMetrics) {
     self.database = database
@@ -43,7 +60,7 @@ final class ReadingsWriter {
   func write(_ intake: Intake) async throws(WriteFailure) -> Settled {
     guard waiting.count < Self.waitingMax else { throw .unavailable }
     return try await withUnsafeContinuation { answer in
-      waiting.append(Waiting(intake: intake, since: MonotonicClock.nanoseconds(), answer: answer))
+      waiting.append(Waiting(intake, answer))
       start()
     }.get()
   }
@@ -72,9 +89,32 @@ final class ReadingsWriter {
   private func start() {
     guard !isFlushing else { return }
     isFlushing = true
-    Reactor.current.spawn {
+    let reactor = Reactor.current
+    reactor.spawn {
       while !self.waiting.isEmpty { await self.flush() }
       self.isFlushing = false
+    }
+    if !isWatching { watch(reactor) }
+  }
+
+  /// While there is work: nobody waits longer than the budget, even for a database that neither answers nor fails.
+  private func watch(_ reactor: Reactor) {
+    isWatching = true
+    reactor.schedule(after: .milliseconds(100)) { [weak self] in
+      guard let self else { return }
+      giveUp(on: inFlight)
+      giveUp(on: waiting)
+      waiting.removeAll(where: \.isAnswered)
+      isWatching = isFlushing
+      if isFlushing { watch(reactor) }
+    }
+  }
+
+  private func giveUp(on some: [Waiting]) {
+    let now = MonotonicClock.nanoseconds()
+    for one in some where !one.isAnswered && now &- one.since >= Self.budgetNanoseconds {
+      metrics.settled(.failure(.unavailable), seconds: Double(now &- one.since) / 1e9)
+      one.settle(.failure(.unavailable))
     }
   }
 
@@ -82,14 +122,17 @@ final class ReadingsWriter {
     let count = min(waiting.count, Self.batchMax)
     let taken = Array(waiting[..<count])
     waiting.removeFirst(count)
-    let deadline = (taken.map(\.since).min() ?? 0) + UInt64(Self.budget.microseconds) * 1000
+    inFlight = taken
+    let deadline = (taken.map(\.since).min() ?? 0) + Self.budgetNanoseconds
     let started = MonotonicClock.nanoseconds()
     let answers = await settle(taken.map(\.intake), before: deadline)
     let ended = MonotonicClock.nanoseconds()
     metrics.flushed(count, seconds: Double(ended &- started) / 1e9)
+    inFlight = []
     for (one, answer) in zip(taken, answers) {
+      if case .failure = answer, one.isAnswered { continue }
       metrics.settled(answer, seconds: Double(ended &- one.since) / 1e9)
-      one.answer.resume(returning: answer)
+      one.settle(answer)
     }
   }
 
@@ -122,7 +165,8 @@ final class ReadingsWriter {
       let first = await settle(Array(intakes[..<half]), before: deadline)
       return first + (await settle(Array(intakes[half...]), before: deadline))
     }
-    log.error("uplink refused by the database", ["error": .error(error)])
+    log.error("refused by the database", ["error": .error(error)])
+    if case .sample = intakes.first { return [.success(.refused("the reading cannot be stored"))] }
     guard let poisoned = intakes.first?.poisoned(at: clock.now(), because: error) else {
       return intakes.map { _ in .failure(.unavailable) }
     }

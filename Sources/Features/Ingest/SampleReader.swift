@@ -24,13 +24,14 @@ enum SampleReader {
 
   private static func sample(_ item: inout Fields, _ scope: IngestScope, _ arrivedAt: Instant) -> Sample {
     let scale = item.choice("temperatureUnit", default: TemperatureUnit.celsius)
+    if item.value("temperature") == nil { item.problem("temperature", "is required") }
     let degrees = item.optionalRoundedDecimal("temperature", in: -32_000...32_000)
-    if degrees == nil, !item.hasProblems { item.problem("temperature", "is required") }
     let temperature = Temperature(hundredths: Int32(clamping: degrees?.hundredths ?? 0), in: scale)
     if !Temperature.bounds.contains(temperature.celsius) || temperature.celsius < -273.15 {
       item.problem("temperature", "is not a temperature that can be measured")
     }
-    let recordedAt = item.instant("recordedAt")
+    if item.value("recordedAt") == nil { item.problem("recordedAt", "is required") }
+    let recordedAt = item.optionalInstant("recordedAt") ?? arrivedAt
     if !Measurements.believableAge.contains(arrivedAt - recordedAt) {
       item.problem("recordedAt", "must be within 45 days before and 5 minutes after now")
     }

@@ -30,9 +30,10 @@ struct Consequences {
     guard verdict.state.link != unit.state.link else { return }
     switch verdict.state.link {
     case .lost: silent.append((unit, rules, verdict.transitions.last { $0.kind == .linkLost }?.at ?? now))
-    // Also from late: readings that arrive after a long silence lead from lost over late to live.
-    case .live where unit.state.link != .never: heard.append((unit.unitId, verdict.state.lastSeen ?? now))
-    default: break
+    // A report that was long on its way leaves the link late, and still ends the silence.
+    case .live, .late:
+      if unit.state.link == .lost { heard.append((unit.unitId, verdict.state.lastSeen ?? now)) }
+    case .never: break
     }
   }
 
@@ -61,14 +62,18 @@ struct Consequences {
     let ids = try await IncidentStore.update(
       order.map { ($0.unit.unitId, $0.from.openedAt, $0.to) }, on: connection)
     let pairs = Array(zip(order, ids))
-    try await AlertStore.resolve(
-      incidents: pairs.filter { $0.0.from.closedAt == nil && $0.0.to.closedAt != nil }.map(\.1),
-      resolution: "Back within limits", at: now, on: connection)
     try await AlertStore.reopen(
       incidents: pairs.filter { $0.0.from.closedAt != nil && $0.0.to.closedAt == nil }.map(\.1), at: now,
       on: connection)
+    // Before it is resolved: one batch may bring both the alarm and its end.
     try await AlertStore.raise(
       incidents: pairs.filter { $0.0.from.confirmedAt == nil && $0.0.to.confirmedAt != nil }.map(\.1), to: .critical,
+      at: now, on: connection)
+    try await AlertStore.resolve(
+      incidents: pairs.filter { $0.0.from.closedAt == nil && $0.0.to.closedAt != nil }.map(\.1),
+      resolution: "Back within limits", at: now, on: connection)
+    try await SeverityCorrection.apply(
+      pairs.filter { ($0.0.from.confirmedAt == nil) != ($0.0.to.confirmedAt == nil) }.map { ($0.1, $0.0.to.severity) },
       at: now, on: connection)
     let moved = pairs.filter { $0.0.from.openedAt != $0.0.to.openedAt }
     try await AlertStore.move(

@@ -12,10 +12,13 @@ enum IncidentStore {
   /// Nil when the row has none (a left join).
   static func read(_ row: Row, from first: Int) throws(DatabaseError) -> Incident? {
     func at(_ place: Int) -> Column { .index(first + place) }
-    guard let openedAt = try row.optionalInstant(at(0)), let peak = try row.optionalHundredths(at(6)) else { return nil }
+    guard let openedAt = try row.optionalInstant(at(0)), let peak = try row.optionalHundredths(at(6)) else {
+      return nil
+    }
     return Incident(
       openedAt: openedAt, openedBy: try row.optionalUUID(at(1)) ?? UUID(high: 0, low: 0),
-      side: LimitSide(rawValue: try row.optionalText(at(2)) ?? "") ?? .high, confirmedAt: try row.optionalInstant(at(3)),
+      side: LimitSide(rawValue: try row.optionalText(at(2)) ?? "") ?? .high,
+      confirmedAt: try row.optionalInstant(at(3)),
       recoveredAt: try row.optionalInstant(at(4)), closedAt: try row.optionalInstant(at(5)),
       peak: Temperature(hundredths: Int32(clamping: peak)), peakAt: try row.optionalInstant(at(7)) ?? openedAt,
       reopenings: Int32(clamping: try row.int(at(8))), masked: .microseconds(try row.int(at(9))),
@@ -102,7 +105,8 @@ enum IncidentStore {
 
   /// Removes incidents that, as late readings show, never happened, with the alerts that nobody has touched.
   /// Returns the ids of those whose alert somebody has worked on: they stay, closed when they opened.
-  static func withdraw(_ incidents: [(unit: UUID, openedAt: Instant)], on connection: Connection) async throws -> [UUID] {
+  static func withdraw(_ incidents: [(unit: UUID, openedAt: Instant)], on connection: Connection) async throws -> [UUID]
+  {
     try await connection.query(
       """
       WITH gone AS (

@@ -19,8 +19,11 @@ public enum Monitor {
     }
   }
 
-  /// Locks the states of these units until the transaction ends. Its rows go to ``states(_:)``.
+  /// Locks the states of these units until the transaction ends.
   public static func lock(_ units: [UUID]) -> (SQL, [Value]) { UnitStateStore.lock(units) }
+
+  /// Reads the states of units, after they were locked. Its rows go to ``states(_:)``.
+  public static func read(_ units: [UUID]) -> (SQL, [Value]) { UnitStateStore.read(units) }
 
   public static func states(_ rows: Rows) throws(DatabaseError) -> [UUID: StoredState] {
     var states: [UUID: StoredState] = [:]
@@ -56,7 +59,7 @@ public enum Monitor {
       consequences.collect(verdict, stored, rules)
       changes.append(
         UnitStateStore.Change(
-          old: stored, state: verdict.state, nextDueAt: nextDue(stored, verdict, rules),
+          old: stored, state: verdict.state, nextDueAt: nextDue(stored, verdict, rules, now: now),
           last: news[stored.unitId]?.last, statusSince: verdict.transitions.last?.at ?? now))
     }
     var outcome = Outcome()
@@ -148,9 +151,9 @@ public enum Monitor {
 
   /// An earlier deadline that is stored already is left standing: rewriting the index for each reading costs more than one
   /// look of the clock job too many.
-  private static func nextDue(_ stored: StoredState, _ verdict: Verdict, _ rules: UnitRules) -> Instant? {
+  private static func nextDue(_ stored: StoredState, _ verdict: Verdict, _ rules: UnitRules, now: Instant) -> Instant? {
     guard let due = UnitMachine(verdict.state, limits: rules.limits).nextDueAt else { return nil }
-    if let known = stored.nextDueAt, known <= due, let settled = verdict.state.lastSeen, known > settled { return known }
+    if let known = stored.nextDueAt, now < known, known <= due { return known }
     return due
   }
 }

@@ -33,8 +33,10 @@ public struct MonitoringJob: Sendable {
   private func tick(at now: Instant) async throws -> Int {
     try await database.transaction(retries: 3) { connection in
       let (lock, parameters) = UnitStateStore.lockDue(at: now, limit: Self.batch)
-      let states = try await connection.query(lock, parameters).map(UnitStateStore.read)
-      guard !states.isEmpty else { return 0 }
+      let due = try await connection.query(lock, parameters).map { try $0.uuid(0) }
+      guard !due.isEmpty else { return 0 }
+      let (read, units) = UnitStateStore.read(due)
+      let states = try await connection.query(read, units).map(UnitStateStore.read)
       let rules = try await UnitRules.load(states.map(\.unitId), on: connection)
       // A deleted unit has no rules: nothing is due for it any more.
       let orphans = states.filter { rules[$0.unitId] == nil }.map(\.unitId)

@@ -38,16 +38,26 @@ enum UnitStateStore {
     LEFT JOIN incidents i ON i.unit_id = s.unit_id AND i.kind = 'temperature' AND i.opened_at = s.incident_opened_at
     """
 
-  /// In the order of their ids, so that two writers never wait for each other in a circle.
+  /// Locks the rows of these units, in the order of their ids, so that two writers never wait for each other in a circle.
+  ///
+  /// The rows are read by the next statement: one that waited for a lock sees the new row, but joined to what the other tables
+  /// held before it waited.
   static func lock(_ units: [UUID]) -> (SQL, [Value]) {
-    (columns + " WHERE s.unit_id = ANY ($1) ORDER BY s.unit_id FOR NO KEY UPDATE OF s", [.uuids(units)])
+    ("SELECT FROM unit_states WHERE unit_id = ANY ($1) ORDER BY unit_id FOR NO KEY UPDATE", [.uuids(units)])
   }
 
-  /// Units for which time alone has something to decide; those that another server looks at are left to it.
+  static func read(_ units: [UUID]) -> (SQL, [Value]) {
+    (columns + " WHERE s.unit_id = ANY ($1)", [.uuids(units)])
+  }
+
+  /// Locks units for which time alone has something to decide, and returns their ids; those that another server looks at are left
+  /// to it.
   static func lockDue(at now: Instant, limit: Int) -> (SQL, [Value]) {
     (
-      columns + " WHERE s.next_due_at <= $1 ORDER BY s.next_due_at LIMIT $2 FOR NO KEY UPDATE OF s SKIP LOCKED",
-      [.timestamp(now), .int(limit)]
+      """
+      SELECT unit_id FROM unit_states WHERE next_due_at <= $1
+      ORDER BY next_due_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
+      """, [.timestamp(now), .int(limit)]
     )
   }
 

@@ -56,7 +56,11 @@ public struct ChunkedDecoder: Sendable {
       phase = .dataLineFeed
     case .dataLineFeed: try lineFeed(byte, then: .sizeStart)
     case .trailerStart:
-      if byte == 0x0D { phase = .endLineFeed } else if isTokenByte(byte) { phase = .trailerName } else {
+      if byte == 0x0D {
+        phase = .endLineFeed
+      } else if isTokenByte(byte) {
+        phase = .trailerName
+      } else {
         throw .malformed("trailer")
       }
     case .trailerName:

@@ -60,7 +60,9 @@ extension Connection {
       isGzipped = true
     }
     let length: AnswerHead.Length =
-      !response.status.allowsBody ? .none : isStream ? (exchange.isVersion10 ? .untilClose : .chunked) : .bytes(bytes.count)
+      if !response.status.allowsBody { .none } else if !isStream { .bytes(bytes.count) } else {
+        exchange.isVersion10 ? .untilClose : .chunked
+      }
     writeHead(response, length, isGzipped: isGzipped, variesByEncoding: isCompressible)
     let hasBody = exchange.method != .head && response.status.allowsBody && !bytes.isEmpty
     if hasBody { output.append(bytes) }
@@ -90,8 +92,8 @@ extension Connection {
 
   private func isCompressible(_ response: Response) -> Bool {
     guard loop.plan.configuration.gzip, let type = response.contentType else { return false }
-    guard type.hasPrefix("application/json") || type.hasPrefix("text/") || type == MediaType.ndjson else { return false }
-    return type != MediaType.eventStream && !response.headers.contains { $0.0 == "Content-Encoding" }
+    let isText = type.hasPrefix("application/json") || type.hasPrefix("text/") || type == MediaType.ndjson
+    return isText && type != MediaType.eventStream && !response.headers.contains { $0.0 == "Content-Encoding" }
   }
 
   private func finish(_ status: Status, bytes: Int) {

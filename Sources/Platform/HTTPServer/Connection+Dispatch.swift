@@ -13,7 +13,9 @@ extension Connection {
       }
       take(head, input, index, spans)
     case .otherMethod(let allow):
-      answerWithoutBody(head.method == .options ? options(allow, head, input) : refusal(.methodNotAllowed(allow: allow)), head, input)
+      let isOptions = head.method == .options
+      let response = isOptions ? options(allow, head, input) : refusal(.methodNotAllowed(allow: allow))
+      answerWithoutBody(response, head, input)
     case .unknownPath:
       if head.method == .options, input.slice(head.path).first == 0x2A {
         return answerWithoutBody(options(Self.everyMethod, head, input), head, input)

@@ -29,10 +29,10 @@ final class GzipEncoder {
     return output
   }
 
-  /// What can be sent of a stream after `bytes`; nothing stays behind in the encoder.
+  /// What can be sent of a stream after `bytes`. The encoder keeps up to a window of it, which makes small pieces cheap.
   func write(_ bytes: [UInt8]) -> [UInt8] {
     var output: [UInt8] = []
-    run(bytes, Z_SYNC_FLUSH, &output)
+    run(bytes, Z_NO_FLUSH, &output)
     return output
   }
 

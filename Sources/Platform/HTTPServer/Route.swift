@@ -29,6 +29,7 @@ public struct Route: Sendable {
   public var logLevel = LogLevel.info
   let action: Action
 
+  /// `handler` must not have a capture list: with one, Swift 6.3 runs the closure outside of the loop.
   public init(
     _ method: Method, _ pattern: String, bodyLimit: Int = 1 << 20, content: Content = .json,
     timeLimit: Duration? = nil, logLevel: LogLevel = .info,

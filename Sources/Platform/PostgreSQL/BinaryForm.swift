@@ -21,7 +21,8 @@ enum BinaryForm {
     return overflow || value < -211_813_488_000_000_000 ? .min : value
   }
 
-  /// PostgreSQL's infinities, and what `Instant` cannot count, become the first and last instant that RFC 3339 can write.
+  /// PostgreSQL's infinities, and what `Instant` cannot count, become the first and last instant that RFC 3339 can
+  /// write.
   static func instant(_ timestamp: Int64) -> Instant {
     if timestamp == .max { return .distantFuture }
     if timestamp == .min { return .distantPast }

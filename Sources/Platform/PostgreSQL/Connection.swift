@@ -3,12 +3,12 @@ import CPostgreSQL
 
 /// One connection, lent by ``Database``. It lives on one event loop and runs one thing at a time.
 ///
-/// Everything goes out in libpq's pipeline mode: preparing a statement, BEGIN, and the statement itself share one round trip.
-/// Results come in binary form.
+/// Everything goes out in libpq's pipeline mode: preparing a statement, BEGIN, and the statement itself share one round
+/// trip. Results come in binary form.
 public final class Connection {
   let link: Link
   let configuration: DatabaseConfiguration
-  private var cache = StatementCache()
+  var cache = StatementCache()
   /// BEGIN goes out together with the first statement.
   private var beginIsDue = false
   /// A cancellation may still arrive at the server, or the session is in a state that we did not make.
@@ -59,8 +59,8 @@ public final class Connection {
     try await query(sql, parameters, timeout: timeout).affected
   }
 
-  /// Runs the statements in one round trip. Outside a transaction they are one: all take effect or none. An error names the place of
-  /// the statement; those after it do not run.
+  /// Runs the statements in one round trip. Outside a transaction they are one: all take effect or none. An error names
+  /// the place of the statement; those after it do not run.
   public func pipeline(
     _ statements: [(SQL, [Value])], timeout: Duration? = nil
   ) async throws(DatabaseError) -> [Rows] {
@@ -139,7 +139,7 @@ extension Connection {
   }
 
   /// What the server will answer to, in order.
-  private enum Step {
+  enum Step {
     case silent
     case prepare(name: String, statement: Int)
     case statement(Int)
@@ -156,8 +156,8 @@ extension Connection {
     return results
   }
 
-  /// Sends the statements and reads every answer. When statements that the server had prepared no longer fit (a migration changed
-  /// a table), and nothing has taken effect, tries once more.
+  /// Sends the statements and reads every answer. When statements that the server had prepared no longer fit (a
+  /// migration changed a table), and nothing has taken effect, tries once more.
   private func exchange(
     _ statements: [Statement], timeout: Duration?, isCancellable: Bool,
     _ take: (OpaquePointer) throws(DatabaseError) -> Void
@@ -208,7 +208,7 @@ extension Connection {
   }
 
   /// After the last answer: a cancellation must not leak into the next statement.
-  private func finish(_ error: DatabaseError?, _ count: Int) async throws(DatabaseError) {
+  func finish(_ error: DatabaseError?, _ count: Int) async throws(DatabaseError) {
     if let reason = link.cancelReason {
       await link.settleCancellation()
       if error?.sqlState != .queryCanceled { isTainted = true }
@@ -224,7 +224,7 @@ extension Connection {
     throw error
   }
 
-  private func send(
+  func send(
     _ statements: [Statement], timeout: Duration?, areNamed: Bool
   ) throws(DatabaseError) -> [Step] {
     guard let pg = link.pg else { throw link.failure ?? DatabaseError(.connectionLost, "the connection is closed") }
@@ -286,8 +286,8 @@ extension Connection {
 // MARK: - Answers
 
 extension Connection {
-  /// The next result, or nil at the end of a statement's results. The caller owns it. When the connection breaks after the server
-  /// has sent an error, that error says why.
+  /// The next result, or nil at the end of a statement's results. The caller owns it. When the connection breaks after
+  /// the server has sent an error, that error says why.
   func nextResult(after error: DatabaseError? = nil) async throws(DatabaseError) -> OpaquePointer? {
     await link.wait(for: .result)
     if let failure = link.failure { throw error ?? failure }
@@ -295,8 +295,9 @@ extension Connection {
     return PQgetResult(pg)
   }
 
-  /// Reads the results of one statement up to their end. Hands the result over to `take`, or returns the server's error.
-  private func readAnswer(
+  /// Reads the results of one statement up to their end. Hands the result over to `take`, or returns the server's
+  /// error.
+  func readAnswer(
     _ take: (OpaquePointer) throws(DatabaseError) -> Void
   ) async throws(DatabaseError) -> DatabaseError? {
     var failed: DatabaseError?
@@ -324,7 +325,7 @@ extension Connection {
     throw lost
   }
 
-  private func readSync() async throws(DatabaseError) {
+  func readSync() async throws(DatabaseError) {
     guard let result = try await nextResult() else {
       let error = DatabaseError(.connectionLost, link.lastMessage)
       link.fail(error)
@@ -340,7 +341,8 @@ extension Connection {
 
   // MARK: - Outside the pipeline
 
-  /// Runs text by the simple protocol, which COPY and several statements at once need. `body` sees each result and does not own it.
+  /// Runs text by the simple protocol, which COPY and several statements at once need. `body` sees each result and does
+  /// not own it.
   func simpleQuery(
     _ sql: SQL, timeout: Duration?, _ body: (OpaquePointer) async throws(DatabaseError) -> Void
   ) async throws(DatabaseError) {
@@ -372,114 +374,5 @@ extension Connection {
       throw error
     }
     try await finish(firstError, 1)
-  }
-
-  /// Hands over the rows in batches as they arrive; the server waits while `body` works. The timeout is for the whole stream.
-  /// When `body` throws, the statement is cancelled.
-  public func stream(
-    _ sql: SQL, _ parameters: [Value] = [], timeout: Duration? = nil, _ body: (RowBatch) async throws -> Void
-  ) async throws {
-    let statement = try Statement(sql, parameters)
-    try link.begin(timeout: timeout ?? configuration.statementTimeout, isCancellable: true)
-    defer { link.end() }
-    let steps = try send([statement], timeout: timeout, areNamed: true)
-    var firstError: DatabaseError?
-    var thrown: (any Error)?
-    for step in steps {
-      var error: DatabaseError?
-      switch step {
-      case .silent: error = try await readAnswer { _ throws(DatabaseError) in }
-      case .prepare(let name, _):
-        var isPrepared = false
-        error = try await readAnswer { _ throws(DatabaseError) in isPrepared = true }
-        if !isPrepared { cache.remove(name, sql: sql, isOnServer: false) }
-      case .statement:
-        // libpq takes it between the end of one statement's results and the first of the next.
-        if firstError == nil, let pg = link.pg, PQsetSingleRowMode(pg) == 0 {
-          link.fail(DatabaseError(.connectionLost, "single-row mode was refused"))
-        }
-        error = try await readRows(&thrown, body)
-      }
-      if firstError == nil { firstError = error }
-    }
-    try await readSync()
-    do {
-      try await finish(firstError, 1)
-    } catch {
-      throw thrown ?? error
-    }
-    if let thrown { throw thrown }
-  }
-
-  private func readRows(
-    _ thrown: inout (any Error)?, _ body: (RowBatch) async throws -> Void
-  ) async throws(DatabaseError) -> DatabaseError? {
-    var types: [TypeID]?
-    var failed: DatabaseError?
-    var rows: [ResultHandle] = []
-    var isAtEnd = false
-    while !isAtEnd {
-      await link.wait(for: .result)
-      while !isAtEnd, rows.count < 256, let pg = link.pg, link.failure == nil,
-        PQisBusy(pg) == 0 || link.pendingLoss != nil
-      {
-        guard let result = PQgetResult(pg) else {
-          isAtEnd = true
-          break
-        }
-        switch PQresultStatus(result) {
-        case PGRES_SINGLE_TUPLE:
-          let row = ResultHandle(result, types: types)
-          types = row.types
-          rows.append(row)
-        case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_PIPELINE_ABORTED: PQclear(result)
-        default:
-          failed = DatabaseError(result: result)
-          PQclear(result)
-          try failIfLost(failed)
-        }
-      }
-      if let failure = link.failure { throw failure }
-      guard !rows.isEmpty else { continue }
-      let batch = RowBatch(results: rows)
-      rows.removeAll(keepingCapacity: true)
-      if thrown != nil { continue }
-      link.pauseReading()
-      do {
-        try await body(batch)
-      } catch {
-        thrown = error
-        link.cancelRunning(because: .cancelled)
-      }
-      link.resumeReading()
-    }
-    return failed
-  }
-}
-
-extension DatabaseError {
-  /// The server's error in a result.
-  init?(result: OpaquePointer) {
-    func field(_ code: Unicode.Scalar) -> String? {
-      PQresultErrorField(result, CInt(code.value)).map { String(cString: $0) }
-    }
-    guard let code = field("C") else {
-      self.init(.connectionLost, PQresultErrorMessage(result).map { String(cString: $0) } ?? "no answer")
-      return
-    }
-    let state = SQLState(code)
-    let constraint = field("n")
-    let column = field("c")
-    self.init(Kind(state, constraint: constraint ?? "", column: column ?? ""), field("M") ?? "")
-    sqlState = state
-    self.constraint = constraint
-    self.column = column
-    table = field("t")
-  }
-
-  /// A prepared statement that the server has lost, or whose result has another shape since.
-  fileprivate var isStaleStatement: Bool {
-    sqlState == .invalidStatementName || sqlState == .duplicatePreparedStatement
-      || sqlState == .featureNotSupported && message.contains("cached plan")
   }
 }

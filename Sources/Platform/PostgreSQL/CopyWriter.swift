@@ -21,8 +21,8 @@ public final class CopyWriter {
     }
   }
 
-  /// One row of a `COPY ... (FORMAT binary)`. Every value must be of exactly its column's type: `int4` for `integer`. `json` and
-  /// `numeric` text have no binary form here; use `hundredths`, or COPY in text form.
+  /// One row of a `COPY ... (FORMAT binary)`. Every value must be of exactly its column's type: `int4` for `integer`.
+  /// `json` and `numeric` text have no binary form here; use `hundredths`, or COPY in text form.
   public func row(_ values: [Value]) async throws(DatabaseError) {
     var row: [UInt8] = []
     if !isBinary {
@@ -95,7 +95,8 @@ extension Connection {
         endCopy(thrown == nil ? nil : "the writer gave up")
       }
     } catch {
-      // The server's reason tells more than that it no longer listened; the writer's own error tells more than its echo.
+      // The server's reason tells more than that it no longer listened; the writer's own error tells more than its
+      // echo.
       if error.sqlState == .queryCanceled || error.kind == .cancelled || error.kind == .timeout {
         throw thrown ?? error
       }

@@ -2,8 +2,8 @@ import Basics
 import Runtime
 import Telemetry
 
-/// A PostgreSQL database. Each event loop has a small pool of connections to it; a statement runs on a connection of the loop
-/// that asks. To be used on event loops only.
+/// A PostgreSQL database. Each event loop has a small pool of connections to it; a statement runs on a connection of
+/// the loop that asks. To be used on event loops only.
 public final class Database: Sendable {
   public let configuration: DatabaseConfiguration
   private let pools: LoopLocal<Pool>
@@ -54,7 +54,8 @@ public final class Database: Sendable {
 
   /// BEGIN, `body`, COMMIT; ROLLBACK when it throws. BEGIN travels with the first statement.
   ///
-  /// - Parameter retries: how often `body` runs again when the transaction failed by 40001 or 40P01. It must not have other effects.
+  /// - Parameter retries: how often `body` runs again when the transaction failed by 40001 or 40P01. It must not have
+  /// other effects.
   public func transaction<R>(
     retries: Int = 0, _ body: (Connection) async throws -> R
   ) async throws -> R {
@@ -106,7 +107,8 @@ public final class Database: Sendable {
     try await query(sql, parameters, timeout: timeout).json.firstObject
   }
 
-  /// Hands over the rows in batches as they arrive; the server waits while `body` works. The timeout is for the whole stream.
+  /// Hands over the rows in batches as they arrive; the server waits while `body` works. The timeout is for the whole
+  /// stream.
   public func stream(
     _ sql: SQL, _ parameters: [Value] = [], timeout: Duration? = nil, _ body: (RowBatch) async throws -> Void
   ) async throws {
@@ -125,10 +127,8 @@ public final class Database: Sendable {
   public func close() { pools.value.close() }
 
   private func acquire() async throws(DatabaseError) -> Pool.Lease {
-    let pools = pools
-    let loop = Reactor.current.loop
     do {
-      return try await pools.value.acquire { waiter in loop.execute { pools.value.giveUp(waiter) } }
+      return try await pools.value.acquire()
     } catch {
       metrics.count(error)
       throw error

@@ -24,7 +24,8 @@ public struct DatabaseConfiguration: Sendable {
   /// The settings of libpq by keyword.
   private(set) var keywords: [String: String]
 
-  /// `url` is what libpq takes: `postgresql://user@host/name?sslmode=verify-full` or `host=/run/postgresql dbname=name`.
+  /// `url` is what libpq takes: `postgresql://user@host/name?sslmode=verify-full` or `host=/run/postgresql
+  /// dbname=name`.
   public init(url: String) throws(DatabaseError) {
     var message: UnsafeMutablePointer<CChar>?
     guard let options = PQconninfoParse(url, &message) else {
@@ -41,7 +42,8 @@ public struct DatabaseConfiguration: Sendable {
     self.keywords = keywords
   }
 
-  /// libpq quotes what it cannot read, and that may be the password. Only its words on a query parameter are safe to repeat.
+  /// libpq quotes what it cannot read, and that may be the password. Only its words on a query parameter are safe to
+  /// repeat.
   private static func complaint(_ message: String) -> String {
     let parameter = "invalid URI query parameter"
     let text = message.split(separator: "\n").first.map(String.init) ?? ""

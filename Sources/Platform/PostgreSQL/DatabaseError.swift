@@ -1,7 +1,7 @@
 /// What went wrong with a statement, a connection or the pool.
 ///
-/// It never holds parameters or a password. `message` is the server's own sentence, for logs: it may quote a value and is not for
-/// the answer to a client.
+/// It never holds parameters or a password. `message` is the server's own sentence, for logs: it may quote a value and
+/// is not for the answer to a client.
 public struct DatabaseError: Error, Sendable, CustomStringConvertible {
   public enum Kind: Sendable, Hashable {
     /// No connection can be made: the server is away, starting, full, or refuses us.

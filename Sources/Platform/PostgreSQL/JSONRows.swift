@@ -3,10 +3,10 @@ import CPostgreSQL
 
 /// Rows as JSON, with the column names as the names of the fields. Nothing is built in between.
 ///
-/// Integers, floats and numerics are numbers (4.50 is `4.5`; NaN and the infinities, which JSON does not have, are null); bool is
-/// true or false; json and jsonb go in as they are; timestamptz is RFC 3339 in UTC with milliseconds; bytea is base64; arrays are
-/// arrays; NULL is null; everything else is a string. A type that has no rule here (interval, inet, ranges) must be cast to text
-/// in the statement; until then its value is null.
+/// Integers, floats and numerics are numbers (4.50 is `4.5`; NaN and the infinities, which JSON does not have, are
+/// null); bool is true or false; json and jsonb go in as they are; timestamptz is RFC 3339 in UTC with milliseconds;
+/// bytea is base64; arrays are arrays; NULL is null; everything else is a string. A type that has no rule here
+/// (interval, inet, ranges) must be cast to text in the statement; until then its value is null.
 public struct JSONRows: Sendable {
   let results: [ResultHandle]
 

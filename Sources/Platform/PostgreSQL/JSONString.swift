@@ -1,5 +1,6 @@
 extension TextBuffer {
-  /// A JSON string: quotes, and the escapes that RFC 8259 section 7 demands. The bytes are UTF-8, as the server has checked.
+  /// A JSON string: quotes, and the escapes that RFC 8259 section 7 demands. The bytes are UTF-8, as the server has
+  /// checked.
   mutating func appendJSONString(_ bytes: UnsafeBufferPointer<UInt8>) {
     appendByte(0x22)
     var start = 0

@@ -2,8 +2,8 @@ import Basics
 import CPostgreSQL
 import Runtime
 
-/// The socket of one connection and libpq behind it, driven by the readiness of the event loop. Not more than one operation at a
-/// time. A failure is final: the link is closed and every later call throws it.
+/// The socket of one connection and libpq behind it, driven by the readiness of the event loop. Not more than one
+/// operation at a time. A failure is final: the link is closed and every later call throws it.
 final class Link: ReadinessHandler {
   /// What an operation waits for.
   enum Goal {
@@ -18,9 +18,7 @@ final class Link: ReadinessHandler {
     case notification
   }
 
-  let number: UInt64
   let reactor: Reactor
-  private let loop: EventLoop
   private(set) var pg: OpaquePointer?
   private var watch: Watch?
   private var interest: Interest = []
@@ -36,29 +34,14 @@ final class Link: ReadinessHandler {
   private struct Operation {
     var number: UInt64 = 0
     var isActive = false
-    var isCancellable = true
-    var deadline: TimerID?
+    var watch: CancellationWatch?
     /// Why the server was asked to cancel.
     var cancelReason: DatabaseError.Kind?
     var cancelIsUnderWay = false
   }
 
-  /// The links of a loop, so that a cancelled task can reach its link from another thread.
-  private final class Registry {
-    struct Entry { weak var link: Link? }
-    var links: [UInt64: Entry] = [:]
-    var lastNumber: UInt64 = 0
-  }
-  private static let registries = LoopLocal<Registry> { _ in Registry() }
-  private let registry: Registry
-
   init() {
     reactor = Reactor.current
-    loop = reactor.loop
-    registry = Self.registries.value
-    registry.lastNumber += 1
-    number = registry.lastNumber
-    registry.links[number] = Registry.Entry(link: self)
   }
 
   deinit { close() }
@@ -69,7 +52,6 @@ final class Link: ReadinessHandler {
     if let pg { PQfinish(pg) }
     pg = nil
     cancelHandle = nil
-    registry.links[number] = nil
     if failure == nil { failure = DatabaseError(.connectionLost, "the connection is closed") }
   }
 
@@ -214,40 +196,21 @@ final class Link: ReadinessHandler {
     }
   }
 
-  /// `isolation` keeps the operation of the cancellation handler on the loop.
-  func wait(for goal: Goal, isolation: isolated (any Actor)? = #isolation) async {
+  func wait(for goal: Goal) async {
     if failure != nil || isMet(goal) { return }
-    guard operation.isCancellable, operation.cancelReason == nil else {
-      return await withUnsafeContinuation { waiting = (goal, $0) }
-    }
-    let loop = loop
-    let number = number
-    let operationNumber = operation.number
-    await withTaskCancellationHandler {
-      _ = isolation
-      await withUnsafeContinuation { waiting = (goal, $0) }
-    } onCancel: {
-      loop.execute { Self.registries.value.links[number]?.link?.cancel(operationNumber, because: .cancelled) }
-    }
+    await withUnsafeContinuation { waiting = (goal, $0) }
   }
 
   /// Nothing came in during the last ``waitForNotification(atMost:)``.
   private(set) var isQuiet = false
 
   /// Returns when something has come in, the time is over, or the task is cancelled.
-  func waitForNotification(atMost time: Duration, isolation: isolated (any Actor)? = #isolation) async {
+  func waitForNotification(atMost time: Duration) async {
     if failure != nil || Task.isCancelled { return }
     isQuiet = true
-    let timer = reactor.schedule(after: time) { [weak self] in self?.stopListening() }
-    let loop = loop
-    let number = number
-    await withTaskCancellationHandler {
-      _ = isolation
-      await withUnsafeContinuation { waiting = (.notification, $0) }
-    } onCancel: {
-      loop.execute { Self.registries.value.links[number]?.link?.stopListening() }
-    }
-    reactor.cancel(timer)
+    let watch = CancellationWatch(reactor, atMost: time) { [weak self] _ in self?.stopListening() }
+    await withUnsafeContinuation { waiting = (.notification, $0) }
+    watch.stop()
   }
 
   private func stopListening() {
@@ -271,13 +234,15 @@ final class Link: ReadinessHandler {
       throw DatabaseError(.cancelled, "the task was cancelled before the statement was sent")
     }
     let number = operation.number + 1
-    operation = Operation(number: number, isActive: true, isCancellable: isCancellable)
-    operation.deadline = reactor.schedule(after: timeout) { [weak self] in self?.cancel(number, because: .timeout) }
+    operation = Operation(number: number, isActive: true)
+    operation.watch = CancellationWatch(reactor, atMost: timeout, isCancellable: isCancellable) { [weak self] reason in
+      self?.cancel(number, because: reason)
+    }
   }
 
   func end() {
-    if let deadline = operation.deadline { reactor.cancel(deadline) }
-    operation.deadline = nil
+    operation.watch?.stop()
+    operation.watch = nil
     operation.isActive = false
   }
 
@@ -286,7 +251,6 @@ final class Link: ReadinessHandler {
 
   /// Waits until a cancellation request that is under way has been made: it must not hit the next statement.
   func settleCancellation() async {
-    operation.isCancellable = false
     await wait(for: .cancelRequested)
   }
 

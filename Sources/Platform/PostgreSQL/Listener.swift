@@ -3,7 +3,8 @@ import CPostgreSQL
 import Runtime
 import Telemetry
 
-/// Hears NOTIFY on a connection of its own, for as long as it runs. Not through PgBouncer, which does not pass notifications on.
+/// Hears NOTIFY on a connection of its own, for as long as it runs. Not through PgBouncer, which does not pass
+/// notifications on.
 public struct Listener: Sendable {
   public enum Event: Sendable, Hashable {
     /// Listening from now on. What was sent before, and between two of these, is lost: look at the tables.
@@ -21,8 +22,9 @@ public struct Listener: Sendable {
     self.log = log
   }
 
-  /// Calls `body` with each event, in order, and connects again whenever the connection breaks. Returns when the task is cancelled.
-  /// While `body` works nothing is read from the socket, so the backlog stays in the kernel and the server.
+  /// Calls `body` with each event, in order, and connects again whenever the connection breaks. Returns when the task
+  /// is cancelled. While `body` works nothing is read from the socket, so the backlog stays in the kernel and the
+  /// server.
   public func run(_ body: (Event) async -> Void) async {
     var failures = 0
     while !Task.isCancelled {

@@ -1,8 +1,8 @@
 import Basics
 import Crypto
 
-/// Brings a schema to the version that the program knows: forward only, each migration in a transaction of its own, one migrator
-/// at a time. Needs a session, so not through PgBouncer in transaction mode.
+/// Brings a schema to the version that the program knows: forward only, each migration in a transaction of its own, one
+/// migrator at a time. Needs a session, so not through PgBouncer in transaction mode.
 public struct Migrator: Sendable {
   public struct Applied: Sendable, Hashable {
     public let version: Int

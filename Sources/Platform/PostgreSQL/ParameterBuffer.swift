@@ -1,7 +1,8 @@
 import Basics
 import CPostgreSQL
 
-/// The parameters of one statement as libpq takes them: bytes in one buffer, and for each its type, place, length and form.
+/// The parameters of one statement as libpq takes them: bytes in one buffer, and for each its type, place, length and
+/// form.
 struct ParameterBuffer {
   private(set) var bytes: [UInt8] = []
   private(set) var types: [Oid] = []

@@ -18,7 +18,7 @@ final class Pool {
 
   private struct Waiter {
     let continuation: UnsafeContinuation<Void, Never>
-    let timer: TimerID
+    let watch: CancellationWatch
   }
 
   private enum Outcome {
@@ -52,8 +52,7 @@ final class Pool {
 
   // MARK: - Lending
 
-  /// `cancel` is called from any thread when the caller's task is cancelled, with the waiter's number.
-  func acquire(onCancel cancel: @escaping @Sendable (Int) -> Void) async throws(DatabaseError) -> Lease {
+  func acquire() async throws(DatabaseError) -> Lease {
     if Task.isCancelled { throw DatabaseError(.cancelled, "the task was cancelled before it had a connection") }
     lastWaiter += 1
     let waiter = lastWaiter
@@ -64,29 +63,18 @@ final class Pool {
     case .unavailable: throw lastFailure
     case .full:
       throw DatabaseError(.poolExhausted, "\(configuration.waitersMax) callers wait for a connection already")
-    case .wait(let actions): return try await wait(waiter, actions, cancel)
+    case .wait(let actions): return try await wait(waiter, actions)
     }
   }
 
-  private func wait(
-    _ waiter: Int, _ actions: [PoolMachine.Action], _ cancel: @escaping @Sendable (Int) -> Void,
-    isolation: isolated (any Actor)? = #isolation
-  ) async throws(DatabaseError) -> Lease {
+  private func wait(_ waiter: Int, _ actions: [PoolMachine.Action]) async throws(DatabaseError) -> Lease {
     let start = MonotonicClock.nanoseconds()
-    await withTaskCancellationHandler {
-      _ = isolation
-      await withUnsafeContinuation { continuation in
-        let timer = reactor.schedule(after: configuration.acquireTimeout) { [weak self] in
-          self?.giveUp(
-            waiter,
-            DatabaseError(
-              .poolExhausted, "no connection was free within \(self?.configuration.acquireTimeout ?? .zero)"))
-        }
-        waiters[waiter] = Waiter(continuation: continuation, timer: timer)
-        perform(actions)
-      }
-    } onCancel: {
-      cancel(waiter)
+    let watch = CancellationWatch(reactor, atMost: configuration.acquireTimeout) { [weak self] reason in
+      self?.giveUp(waiter, because: reason)
+    }
+    await withUnsafeContinuation { continuation in
+      waiters[waiter] = Waiter(continuation: continuation, watch: watch)
+      perform(actions)
     }
     metrics.wait.observe(from: start, to: MonotonicClock.nanoseconds())
     gauge()
@@ -102,17 +90,18 @@ final class Pool {
     return Lease(number: number, connection: member.connection)
   }
 
-  func giveUp(_ waiter: Int) {
-    giveUp(waiter, DatabaseError(.cancelled, "the task was cancelled while it waited for a connection"))
-  }
-
-  private func giveUp(_ waiter: Int, _ error: DatabaseError) {
-    if machine.giveUp(waiter) { serve(waiter, .refused(error)) }
+  private func giveUp(_ waiter: Int, because reason: DatabaseError.Kind) {
+    guard machine.giveUp(waiter) else { return }
+    let error =
+      reason == .timeout
+      ? DatabaseError(.poolExhausted, "no connection was free within \(configuration.acquireTimeout)")
+      : DatabaseError(.cancelled, "the task was cancelled while it waited for a connection")
+    serve(waiter, .refused(error))
   }
 
   private func serve(_ number: Int, _ outcome: Outcome) {
     guard let waiter = waiters.removeValue(forKey: number) else { return }
-    reactor.cancel(waiter.timer)
+    waiter.watch.stop()
     outcomes[number] = outcome
     waiter.continuation.resume()
   }

@@ -1,7 +1,8 @@
 /// The decisions of a pool of connections, without the connections: events go in, actions come out.
 ///
-/// A connection is `connecting` (asked for, not there yet), then `idle` or `lent`. When connecting fails, the machine is `failing`:
-/// callers that nothing else can serve are refused at once, and one attempt at a time is made after a growing pause, until one succeeds.
+/// A connection is `connecting` (asked for, not there yet), then `idle` or `lent`. When connecting fails, the machine
+/// is `failing`: callers that nothing else can serve are refused at once, and one attempt at a time is made after a
+/// growing pause, until one succeeds.
 struct PoolMachine {
   struct Limits {
     var connectionsMin: Int

@@ -4,7 +4,8 @@ import Dispatch
 import Glibc
 import Synchronization
 
-/// A PostgreSQL server of one's own, for development and tests: on a Unix socket only, and gone with the process that started it.
+/// A PostgreSQL server of one's own, for development and tests: on a Unix socket only, and gone with the process that
+/// started it.
 ///
 /// PostgreSQL refuses to run as root; started by root, it runs as the user `postgres`.
 public final class PrivateCluster: Sendable {
@@ -153,7 +154,8 @@ public final class PrivateCluster: Sendable {
 
   // MARK: - Finding PostgreSQL
 
-  /// The directory with `initdb` and `postgres`: of the newest version that Debian's packages installed, or on the PATH.
+  /// The directory with `initdb` and `postgres`: of the newest version that Debian's packages installed, or on the
+  /// PATH.
   private static func programs() throws(Failure) -> String {
     let root = "/usr/lib/postgresql"
     let versions = entries(of: root).compactMap { ASCII.unsigned(Array($0.utf8)) }.sorted(by: >)

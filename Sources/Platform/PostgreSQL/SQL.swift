@@ -1,4 +1,5 @@
-/// The text of a statement. It is written as a literal, so that no value can get into it; values go in by `$1`, `$2` ...
+/// The text of a statement. It is written as a literal, so that no value can get into it; values go in by `$1`, `$2`
+/// ...
 ///
 /// Pieces that depend on the request are literals too and are put together with `+`:
 /// `"SELECT id FROM units" + (archived ? "" : " WHERE archived_at IS NULL")`.
@@ -7,7 +8,8 @@ public struct SQL: Sendable, Hashable, ExpressibleByStringLiteral, CustomStringC
 
   public init(stringLiteral text: StaticString) { self.text = text.description }
 
-  /// For text that no literal can hold: the name of a generated partition, a file. The caller answers for every character of it.
+  /// For text that no literal can hold: the name of a generated partition, a file. The caller answers for every
+  /// character of it.
   public init(unchecked text: String) { self.text = text }
 
   public static func + (a: SQL, b: SQL) -> SQL { SQL(unchecked: a.text + b.text) }

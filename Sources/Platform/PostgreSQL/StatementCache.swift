@@ -1,7 +1,8 @@
 import CPostgreSQL
 
-/// The statements that one connection has prepared, by their text and the types of their parameters. At most `capacity`; the one
-/// that was not used for longest goes first, and is deallocated on the server when no transaction is open.
+/// The statements that one connection has prepared, by their text and the types of their parameters. At most
+/// `capacity`; the one that was not used for longest goes first, and is deallocated on the server when no transaction
+/// is open.
 struct StatementCache {
   struct Entry {
     let name: String

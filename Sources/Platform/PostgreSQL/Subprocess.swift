@@ -16,8 +16,8 @@ struct Subprocess {
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
-    // A process group of its own: Ctrl-C at the terminal is for us, and we stop the server in order. What the parent blocks or ignores
-    // is not passed on.
+    // A process group of its own: Ctrl-C at the terminal is for us, and we stop the server in order. What the parent
+    // blocks or ignores is not passed on.
     posix_spawnattr_setflags(
       &attributes, Int16(POSIX_SPAWN_SETPGROUP) | Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF))
     var signals = sigset_t()

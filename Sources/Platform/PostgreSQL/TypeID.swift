@@ -49,7 +49,8 @@ struct TypeID: Hashable {
   static let jsonArray = TypeID(199)
   static let jsonbArray = TypeID(3807)
 
-  /// True for arrays of built-in types that we read. Arrays of enumerations have no fixed OID and are recognised by their form.
+  /// True for arrays of built-in types that we read. Arrays of enumerations have no fixed OID and are recognised by
+  /// their form.
   var isArray: Bool {
     switch self {
     case .boolArray, .byteaArray, .nameArray, .int2Array, .int4Array, .textArray, .varcharArray, .int8Array,

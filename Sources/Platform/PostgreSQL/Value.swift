@@ -2,9 +2,9 @@ import Basics
 
 /// A parameter of a statement. It travels in PostgreSQL's binary form where the type is certain.
 ///
-/// `text`, `json` and `null` leave their type to the server: they fit a column of text, of an enumeration, of a domain, of json.
-/// Where nothing tells the type, as in `concat($1)`, write `$1::text`. Integers are sent as `int8` (`int4` where a function asks
-/// for it), which PostgreSQL compares with and assigns to every integer column.
+/// `text`, `json` and `null` leave their type to the server: they fit a column of text, of an enumeration, of a domain,
+/// of json. Where nothing tells the type, as in `concat($1)`, write `$1::text`. Integers are sent as `int8` (`int4`
+/// where a function asks for it), which PostgreSQL compares with and assigns to every integer column.
 public enum Value: Sendable, Hashable {
   case null
   case bool(Bool)

@@ -55,7 +55,7 @@ public actor EventLoop {
   }
 
   private func task(_ body: LoopBody) -> Task<Void, Never> {
-    Task { await self.perform(body) }
+    Task(executorPreference: executor) { await self.perform(body) }
   }
 
   private func perform(_ body: LoopBody) async { await body.call() }

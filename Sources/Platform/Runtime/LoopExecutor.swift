@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// What the loop's own thread enqueues goes to a plain array; other threads post to the inbox and wake the poll.
 // @unchecked: `ready` and `running` are touched by the loop's thread only; the inbox has a lock.
-final class LoopExecutor: SerialExecutor, @unchecked Sendable {
+final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
   enum Work {
     case job(UnownedJob)
     case call(@Sendable () -> Void)
@@ -67,7 +67,9 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
     for _ in 0..<64 {
       if ready.isEmpty { return }
       swap(&ready, &running)
-      for job in running { job.runSynchronously(on: asUnownedSerialExecutor()) }
+      for job in running {
+        job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+      }
       running.removeAll(keepingCapacity: true)
     }
   }

@@ -63,7 +63,7 @@ public final class Reactor {
   private var endOfTurnRunning: [() -> Void] = []
   private var events = [clinux_event](repeating: clinux_event(), count: 256)
   private var stopped = false
-  var locals: [ObjectIdentifier: AnyObject] = [:]
+  var locals: [UInt64: AnyObject] = [:]
 
   init(executor: LoopExecutor, index: Int) {
     self.executor = executor

@@ -59,6 +59,8 @@ func exchange(_ port: UInt16, _ request: [UInt8]) throws -> [UInt8] {
     guard count > 0 else { throw Answer.NoAnswer() }
     sent += count
   }
+  var limit = timeval(tv_sec: 40, tv_usec: 0)
+  setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
   var answer: [UInt8] = []
   var chunk = [UInt8](repeating: 0, count: 65_536)
   while true {

@@ -21,9 +21,16 @@ public final class House: Sendable {
   private let server: HTTPServer
   private let port: UInt16
 
-  public init() async throws {
-    var configuration = try await TestCluster.database(template: Migrations.all).configuration
-    configuration.connectionsMax = 2
+  /// - Parameters:
+  ///   - place: a migrated database; by default a fresh one of the test process's own cluster.
+  ///   - routes: of features that stand above this room.
+  public init(
+    on place: DatabaseConfiguration? = nil,
+    routes: @Sendable (Database, APIKeys) -> [Route] = { _, _ in [] }
+  ) async throws {
+    let fresh = place == nil ? try await TestCluster.database(template: Migrations.all).configuration : nil
+    guard var configuration = place ?? fresh else { throw NoNetwork() }
+    configuration.connectionsMax = 4
     let database = Database(configuration)
     self.database = database
     let keys = APIKeys(database: database)
@@ -52,7 +59,8 @@ public final class House: Sendable {
       }
     }
     server = HTTPServer(
-      routes: Array(features.joined()) + [probe], configuration: settings, log: .none, metrics: Metrics())
+      routes: Array(features.joined()) + [probe] + routes(database, keys), configuration: settings, log: .none,
+      metrics: Metrics())
     port = try server.start(on: group).port
   }
 

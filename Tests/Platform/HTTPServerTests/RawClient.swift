@@ -1,7 +1,9 @@
+import Dispatch
 import Glibc
 
 /// A client that sends exactly the bytes it is told to. It waits at most ten seconds for an answer.
-final class RawClient {
+// @unchecked: each test uses its clients one step after the other.
+final class RawClient: @unchecked Sendable {
   let descriptor: CInt
   private var received: [UInt8] = []
 
@@ -30,7 +32,9 @@ final class RawClient {
   func send(_ bytes: [UInt8]) -> Bool {
     var sent = 0
     while sent < bytes.count {
-      let count = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress! + sent, $0.count - sent, CInt(MSG_NOSIGNAL)) }
+      let count = bytes[sent...].withUnsafeBytes {
+        Glibc.send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
+      }
       if count <= 0 { return false }
       sent += count
     }
@@ -114,5 +118,12 @@ struct Answer {
       return String(line.dropFirst(name.count + 2))
     }
     return nil
+  }
+}
+
+/// Runs what waits for sockets where it may wait: the threads of the test runner are few.
+func offPool(_ body: @escaping @Sendable () throws -> Void) async throws {
+  try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+    DispatchQueue(label: "client").async { continuation.resume(with: Result { try body() }) }
   }
 }

@@ -58,7 +58,8 @@ struct ChunkedDecoderTests {
   }
 
   @Test("framing may not outweigh the data") func overhead() {
-    #expect(outcome("1;" + String(repeating: "x", count: 9000) + "\r\na\r\n0\r\n\r\n") == "malformed(\"chunk overhead\")")
+    #expect(
+      outcome("1;" + String(repeating: "x", count: 9000) + "\r\na\r\n0\r\n\r\n") == "malformed(\"chunk overhead\")")
     let trailers = (0..<1000).map { "X-\($0): y\r\n" }.joined()
     #expect(outcome("0\r\n" + trailers + "\r\n") == "malformed(\"chunk overhead\")")
     let single = String(repeating: "1\r\na\r\n", count: 20_000) + "0\r\n\r\n"

@@ -117,16 +117,20 @@ struct RequestParserTests {
 
   @Test(
     "a length is digits and nothing else",
-    arguments: ["+5", "-0", "-5", "5_0", "0x5", "5 ,5", "5, 5", "5,5", "", " ", "5 5", "5.0", "1e3", "5\u{B2}", "９",
-      "18446744073709551616", "9999999999999999"])
+    arguments: [
+      "+5", "-0", "-5", "5_0", "0x5", "5 ,5", "5, 5", "5,5", "", " ", "5 5", "5.0", "1e3", "5\u{B2}", "９",
+      "18446744073709551616", "9999999999999999",
+    ])
   func lengths(_ length: String) {
     #expect(outcome("POST / HTTP/1.1\r\n\(host)Content-Length: \(length)\r\n\r\n") == "malformed(\"Content-Length\")")
   }
 
   @Test(
     "the only transfer coding is chunked, once",
-    arguments: ["gzip", "chunked, gzip", "gzip, chunked", "chunked, chunked", "identity", "chunked;q=1", "\"chunked\"",
-      "xchunked", "chunked,", ",chunked", "", "chun ked", "chunked\u{B}"])
+    arguments: [
+      "gzip", "chunked, gzip", "gzip, chunked", "chunked, chunked", "identity", "chunked;q=1", "\"chunked\"",
+      "xchunked", "chunked,", ",chunked", "", "chun ked", "chunked\u{B}",
+    ])
   func codings(_ coding: String) {
     let result = outcome("POST / HTTP/1.1\r\n\(host)Transfer-Encoding: \(coding)\r\n\r\n")
     #expect(result.hasPrefix("malformed"), "\(result)")

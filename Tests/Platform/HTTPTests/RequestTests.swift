@@ -65,7 +65,8 @@ struct PeerAddressTests {
     arguments: ["1.2.3.4", "0.0.0.0", "255.255.255.255", "::1", "2001:db8::ff00:42:8329"])
   func roundTrip(_ text: String) { #expect(PeerAddress(text)?.description == text) }
 
-  @Test("what is no address is none", arguments: ["", "1.2.3", "1.2.3.4:80", "01.2.3.4x", "[::1]", "unknown", "1.2.3.256"])
+  @Test(
+    "what is no address is none", arguments: ["", "1.2.3", "1.2.3.4:80", "01.2.3.4x", "[::1]", "unknown", "1.2.3.256"])
   func invalid(_ text: String) { #expect(PeerAddress(text) == nil) }
 
   @Test("a mapped address is the IPv4 address") func mapped() {
@@ -85,6 +86,7 @@ struct PeerAddressTests {
     #expect(try #require(AddressBlock("::1")).contains(.ipv6(high: 0, low: 1)))
   }
 
-  @Test("a bad block is none", arguments: ["10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "x/8", "1.2.3.4/8/8"])
+  @Test(
+    "a bad block is none", arguments: ["10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "x/8", "1.2.3.4/8/8"])
   func badBlocks(_ text: String) { #expect(AddressBlock(text) == nil) }
 }

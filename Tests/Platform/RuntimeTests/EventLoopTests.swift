@@ -82,6 +82,17 @@ import Testing
     #expect(other == 0)
   }
 
+  @Test("does not find the value of a holder that is gone") func loopLocalOfAnother() throws {
+    let counts = try EventLoop.run {
+      (0..<100).map { _ in
+        let local = LoopLocal { _ in Notes() }
+        local.value.lines.append("a")
+        return local.value.lines.count
+      }
+    }
+    #expect(Set(counts) == [1])
+  }
+
   @Test("carries bytes between a listener and a connection") func sockets() throws {
     final class Echo: ReadinessHandler {
       let descriptor: CInt
