@@ -10,8 +10,8 @@ import scenarios
 def main():
     parser = argparse.ArgumentParser(prog="scripts/benchmark")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=3)
-    parser.add_argument("what", nargs="*", default=["all"], choices=[*scenarios.ALL, "all"])
+    parser.add_argument("--seconds", type=int, default=2)
+    parser.add_argument("what", nargs="*", default="all", choices=[*scenarios.ALL, "all"])
     arguments = parser.parse_args()
     names = list(scenarios.ALL) if "all" in arguments.what else arguments.what
 

@@ -169,6 +169,7 @@ def ingest(house, rounds, seconds):
                 machine.stop(rival)
     best, slow = median(ours), median(inserts)
     program = machine.Program(cluster)
+    simulate(program.pid, program.port, house.keys["ingest"], 1)
     half, _, _ = simulate(program.pid, program.port, house.keys["ingest"], seconds, rate=int(best.rate / 2))
     program.stop()
     print(f"\ningest, {DEVICES:,} devices, {CONNECTIONS} connections, one request on its way on each")
