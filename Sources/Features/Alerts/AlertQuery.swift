@@ -1,4 +1,5 @@
 import Basics
+import ColdChain
 import HTTP
 import Identity
 import Places

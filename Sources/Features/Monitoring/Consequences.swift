@@ -125,7 +125,7 @@ struct Consequences {
       + degrees(limit.temperature.hundredths(in: rules.shownIn), rules.shownIn)
   }
 
-  private static func degrees(_ hundredths: Int32, _ unit: ColdChain.TemperatureUnit) -> String {
+  private static func degrees(_ hundredths: Int32, _ unit: TemperatureUnit) -> String {
     let whole = abs(hundredths) / 100
     let rest = abs(hundredths) % 100
     let fraction = rest == 0 ? "" : rest % 10 == 0 ? ".\(rest / 10)" : rest < 10 ? ".0\(rest)" : ".\(rest)"

@@ -1,12 +1,9 @@
+import ColdChain
 import HTTP
 import Identity
 import PostgreSQL
 
-/// The scale that temperatures are entered and shown in. Stored are °C.
-public enum TemperatureUnit: String, Sendable, CaseIterable {
-  case fahrenheit = "F"
-  case celsius = "C"
-
+extension TemperatureUnit {
   /// `?temperatureUnit=`, which overrides each unit's own for one answer. Null: the unit's own.
   public static func asked(_ query: inout Query) -> Value {
     .optional(query.choice("temperatureUnit", of: TemperatureUnit.self)?.rawValue)

@@ -9,7 +9,7 @@ public struct UnitRules: Sendable {
   public let siteId: UUID
   public let name: String
   /// The scale that people of the unit read.
-  public let shownIn: ColdChain.TemperatureUnit
+  public let shownIn: TemperatureUnit
   public let limits: LimitsHistory
 
   /// The rules of these units; the ones that do not exist, are deleted or have no limits are left out.
@@ -48,7 +48,7 @@ public struct UnitRules: Sendable {
     organizationId = try row.uuid(1)
     siteId = try row.uuid(2)
     name = try row.text(3)
-    shownIn = ColdChain.TemperatureUnit(rawValue: try row.text(4)) ?? .celsius
+    shownIn = TemperatureUnit(rawValue: try row.text(4)) ?? .celsius
     self.limits = limits
   }
 
