@@ -72,10 +72,11 @@ struct Batch {
       var closing = outcome.statements
       if !plan.quarantine.isEmpty { closing.append(QuarantineStore.insert(plan.quarantine)) }
       if !plan.events.isEmpty { closing.append(DeviceEventStore.insert(plan.events)) }
-      let seen = DeviceStateStore.note(plan.readings.filter { stored.contains($0.id) })
-      if let seen { closing.append(seen) }
+      let heard = plan.readings.filter { directory.isNews($0) && stored.contains($0.id) }
+      if !heard.isEmpty { closing.append(DeviceStateStore.note(heard)) }
       closing.append(("COMMIT", []))
       _ = try await connection.pipeline(closing)
+      directory.note(heard)
       return settled(plan, stored, earlier, outcome.alertsOpened)
     } catch {
       // Leaves the connection clean when it still stands; a broken one is thrown away by the pool.

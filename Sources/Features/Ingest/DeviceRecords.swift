@@ -21,15 +21,14 @@ enum DeviceEventStore {
 
 /// When each device was heard last, and how.
 enum DeviceStateStore {
-  /// Notes live readings, at most once a minute for each device: writing a second row for each reading would cost a third of it.
-  static func note(_ readings: [Reading]) -> (SQL, [Value])? {
+  /// Notes the newest of these readings of each device. An older one than what is noted changes nothing.
+  static func note(_ readings: [Reading]) -> (SQL, [Value]) {
     var newest: [UUID: Reading] = [:]
-    for reading in readings where !reading.flags.contains(.backfill) {
+    for reading in readings {
       guard let device = reading.deviceId else { continue }
       if let known = newest[device], known.recordedAt >= reading.recordedAt { continue }
       newest[device] = reading
     }
-    guard !newest.isEmpty else { return nil }
     let heard = newest.sorted { $0.key < $1.key }.map(\.value)
     return (
       """
@@ -40,8 +39,6 @@ enum DeviceStateStore {
       FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::int2[], $5::int4[], $6::int2[], $7::numeric[], $8::text[],
         $9::int8[])
         AS n (device_id, organization_id, last_seen_at, battery, millivolts, signal_strength, snr, session, f_cnt)
-      WHERE NOT EXISTS (SELECT FROM device_states s WHERE s.device_id = n.device_id
-        AND s.last_seen_at > n.last_seen_at - interval '1 minute')
       ON CONFLICT (device_id) DO UPDATE SET last_seen_at = excluded.last_seen_at,
         battery = coalesce(excluded.battery, s.battery),
         battery_voltage = coalesce(excluded.battery_voltage, s.battery_voltage),

@@ -2,6 +2,7 @@ import Basics
 import Devices
 import Places
 import PostgreSQL
+import Readings
 
 /// What one loop knows of devices and units, so that an uplink costs no look-up.
 ///
@@ -15,6 +16,7 @@ final class Directory {
   private(set) var version: Int64?
   private var devices: [DeviceKey: DeviceEntry?] = [:]
   private var units: [UUID: UnitRules?] = [:]
+  private var noted: [UUID: Instant] = [:]
 
   /// Nil: not a device of the organization. Only for keys that ``fill(devices:units:on:)`` was asked for.
   func device(_ key: DeviceKey) -> DeviceEntry? { devices[key] ?? nil }
@@ -48,5 +50,21 @@ final class Directory {
     version = nil
     devices.removeAll(keepingCapacity: true)
     units.removeAll(keepingCapacity: true)
+  }
+
+  /// Whether a reading's device is to be written down as heard: at most once a minute, because a second row written for each
+  /// reading would cost a third of it.
+  func isNews(_ reading: Reading) -> Bool {
+    guard let device = reading.deviceId, !reading.flags.contains(.backfill) else { return false }
+    guard let last = noted[device] else { return true }
+    return last + .minutes(1) <= reading.recordedAt
+  }
+
+  /// These are committed.
+  func note(_ readings: [Reading]) {
+    if noted.count > Self.capacity { noted.removeAll(keepingCapacity: true) }
+    for reading in readings {
+      if let device = reading.deviceId { noted[device] = max(noted[device] ?? reading.recordedAt, reading.recordedAt) }
+    }
   }
 }
