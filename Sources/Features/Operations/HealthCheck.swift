@@ -1,4 +1,5 @@
 import Basics
+import JSON
 
 /// One thing that the answer of `/health` tells about.
 public struct HealthCheck: Sendable {
@@ -61,10 +62,29 @@ public struct HealthReport: Sendable {
 
   public let entries: [Entry]
   public let takenAt: Instant
+  public let status: Status
+  /// The `checks` object of `/health`. Written once for all who ask within the same second.
+  let json: [UInt8]
 
-  public var status: Status {
-    if entries.contains(where: { $0.isVital && $0.finding.status == .fail }) { return .unhealthy }
-    return entries.contains { $0.finding.status != .pass } ? .degraded : .healthy
+  init(entries: [Entry], takenAt: Instant) {
+    self.entries = entries
+    self.takenAt = takenAt
+    if entries.contains(where: { $0.isVital && $0.finding.status == .fail }) {
+      status = .unhealthy
+    } else {
+      status = entries.contains { $0.finding.status != .pass } ? .degraded : .healthy
+    }
+    json = JSONWriter.bytes { json in
+      json.object { json in
+        for entry in entries {
+          json.object(entry.name) { json in
+            json.field("status", entry.finding.status.rawValue)
+            json.field("latency_ms", Double(entry.took.microseconds) / 1000)
+            if let message = entry.finding.message { json.field("message", message) }
+          }
+        }
+      }
+    }
   }
 
   /// Why requests cannot be served; nil when they can.

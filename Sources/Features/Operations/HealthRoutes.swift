@@ -59,15 +59,8 @@ public struct HealthRoutes: Sendable {
           json.field("timestamp", request.received)
           json.field("version", version)
           json.field("environment", environment)
-          json.object("checks") { json in
-            for entry in report.entries {
-              json.object(entry.name) { json in
-                json.field("status", entry.finding.status.rawValue)
-                json.field("latency_ms", Double(entry.took.microseconds) / 1000)
-                if let message = entry.finding.message { json.field("message", message) }
-              }
-            }
-          }
+          json.key("checks")
+          json.raw(report.json)
         }
       })
   }

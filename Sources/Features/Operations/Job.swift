@@ -48,9 +48,9 @@ public final class JobBoard: Sendable {
       try await job.work(clock.now())
       note(job)
       runs.add(1, [job.name, "success"])
-    } catch is CancellationError {
-      return
     } catch {
+      // The server stops: whatever the work threw, it was told to.
+      if Task.isCancelled || error is CancellationError { return }
       runs.add(1, [job.name, "failure"])
       log.error("job failed", ["job": .string(job.name), "error": .error(error)])
     }
