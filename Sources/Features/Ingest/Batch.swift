@@ -14,15 +14,18 @@ struct Batch {
   /// Stores, judges and commits, in two round trips when nothing is unusual. Answers in the order of `intakes`.
   ///
   /// Throws ``DatabaseError``; nothing has taken effect then, unless its kind is `commitUnknown`, and doing it again does no harm.
-  func commit(_ directory: Directory, on connection: Connection) async throws -> [Settled] {
-    try await directory.fill(
-      devices: Set(intakes.compactMap(\.deviceKey)), units: Set(intakes.compactMap(\.unitId)), on: connection)
+  func commit(_ directory: Directory, _ repeats: Repeats, on connection: Connection) async throws -> [Settled] {
     while true {
-      let plan = Plan(intakes.map { $0.resolve(directory) })
-      if let settled = try await run(plan, directory, connection) { return settled }
-      directory.forget()
       try await directory.fill(
         devices: Set(intakes.compactMap(\.deviceKey)), units: Set(intakes.compactMap(\.unitId)), on: connection)
+      let plan = Plan(intakes.map { $0.resolve(directory) })
+      do {
+        if let settled = try await run(plan, directory, repeats, connection) { return settled }
+        directory.forget()
+      } catch let error as DatabaseError {
+        guard case .uniqueViolation = error.kind, !repeats.areExpected else { throw error }
+        repeats.saw()
+      }
     }
   }
 
@@ -51,11 +54,16 @@ struct Batch {
   }
 
   /// Nil when the directory was stale: nothing has been written.
-  private func run(_ plan: Plan, _ directory: Directory, _ connection: Connection) async throws -> [Settled]? {
+  private func run(
+    _ plan: Plan, _ directory: Directory, _ repeats: Repeats, _ connection: Connection
+  ) async throws -> [Settled]? {
+    let looks = repeats.areExpected
     do {
       var opening: [(SQL, [Value])] = [("BEGIN", []), (DeviceEntry.directoryVersion, [])]
       if !plan.units.isEmpty { opening += [Monitor.lock(Array(plan.units)), Monitor.read(Array(plan.units))] }
-      if !plan.readings.isEmpty { opening.append(ReadingWrites.insert(plan.readings)) }
+      if !plan.readings.isEmpty {
+        opening.append(looks ? ReadingWrites.insertMissing(plan.readings) : ReadingWrites.insert(plan.readings))
+      }
       var answers = try await connection.pipeline(opening)[1...]
       guard try answers.popFirst()?.first?.int(0) == directory.version else {
         _ = try await connection.query("ROLLBACK")
@@ -63,7 +71,9 @@ struct Batch {
       }
       // The rows of the lock itself say nothing.
       let states = plan.units.isEmpty ? [:] : try Monitor.states(answers[answers.startIndex + 1])
-      let stored = plan.readings.isEmpty ? [] : Set(try answers[answers.endIndex - 1].map { try $0.uuid(0) })
+      let stored =
+        plan.readings.isEmpty || !looks
+        ? Set(plan.readings.map(\.id)) : Set(try answers[answers.endIndex - 1].map { try $0.uuid(0) })
       let refused = stored.count == plan.readings.count ? [] : plan.readings.filter { !stored.contains($0.id) }
       let earlier = try await ReadingWrites.settle(refused, on: connection)
       let outcome = try await Monitor.judge(
@@ -77,6 +87,7 @@ struct Batch {
       closing.append(("COMMIT", []))
       _ = try await connection.pipeline(closing)
       directory.note(heard)
+      if looks { repeats.looked(andFound: !refused.isEmpty) }
       return settled(plan, stored, earlier, outcome.alertsOpened)
     } catch {
       // Leaves the connection clean when it still stands; a broken one is thrown away by the pool.
@@ -128,4 +139,15 @@ struct Batch {
       }
     }
   }
+}
+
+/// Whether deliveries are coming twice at the moment. One for each loop.
+///
+/// Readings are stored without a look at what is there, until one is; then with a look, until a hundred flushes have met none.
+final class Repeats {
+  private var flushesLeft = 0
+
+  var areExpected: Bool { flushesLeft > 0 }
+  func saw() { flushesLeft = 100 }
+  func looked(andFound found: Bool) { flushesLeft = found ? 100 : flushesLeft - 1 }
 }

@@ -44,6 +44,7 @@ final class ReadingsWriter {
   private let log: Log
   private let metrics: IngestMetrics
   private let directory = Directory()
+  private let repeats = Repeats()
   private var waiting: [Waiting] = []
   private var inFlight: [Waiting] = []
   private var isFlushing = false
@@ -142,9 +143,9 @@ final class ReadingsWriter {
     let batch = Batch(intakes: intakes, now: clock.now())
     while true {
       do {
-        let directory = directory
+        let (directory, repeats) = (directory, repeats)
         return try await database.withConnection { connection in
-          try await batch.commit(directory, on: connection).map { .success($0) }
+          try await batch.commit(directory, repeats, on: connection).map { .success($0) }
         }
       } catch {
         directory.forget()

@@ -33,7 +33,7 @@ extension Kitchen {
     try await house.run { database in
       let intakes = try messages.map(intake)
       return try await database.withConnection { connection in
-        try await Batch(intakes: intakes, now: now).commit(Directory(), on: connection)
+        try await Batch(intakes: intakes, now: now).commit(Directory(), Repeats(), on: connection)
       }
     }
   }
