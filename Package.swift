@@ -48,7 +48,7 @@ let platform: [Target] = [
   room("Crypto", in: "Platform", of: ["Basics", "JSON", "COpenSSL"]),
   room("HTTP", in: "Platform", of: ["Basics", "JSON"]),
   room("HTTPServer", in: "Platform", of: ["Basics", "JSON", "HTTP", "Runtime", "Telemetry", "CLinux", "CZlib"]),
-  room("HTTPClient", in: "Platform", of: ["Basics", "HTTP", "Runtime", "CCurl"]),
+  room("HTTPClient", in: "Platform", of: ["Basics", "Runtime", "CCurl"]),
   room("PostgreSQL", in: "Platform", of: ["Basics", "Crypto", "Runtime", "Telemetry", "CLinux", "CPostgreSQL"]),
 ]
 let platformRooms = platform.map(\.name)

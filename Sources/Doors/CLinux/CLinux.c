@@ -4,10 +4,8 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 _Static_assert(CLINUX_READABLE == EPOLLIN && CLINUX_WRITABLE == EPOLLOUT && CLINUX_ERROR == EPOLLERR &&
@@ -62,7 +60,3 @@ static _Thread_local void *thread_loop;
 
 void *clinux_thread_loop(void) { return thread_loop; }
 void clinux_set_thread_loop(void *loop) { thread_loop = loop; }
-
-int clinux_thread_id(void) { return (int)syscall(SYS_gettid); }
-
-int clinux_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }

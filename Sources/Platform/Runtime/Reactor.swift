@@ -51,8 +51,6 @@ public final class Reactor {
   public let index: Int
   /// Monotonic nanoseconds, read once a turn, after the poll.
   public private(set) var now: UInt64 = MonotonicClock.nanoseconds()
-  /// How long the last turn kept the loop from polling, in nanoseconds.
-  public private(set) var lastTurn: UInt64 = 0
 
   private let executor: LoopExecutor
   private let poll: CInt
@@ -118,7 +116,6 @@ public final class Reactor {
       for body in endOfTurnRunning { body() }
       endOfTurnRunning.removeAll(keepingCapacity: true)
     }
-    lastTurn = MonotonicClock.nanoseconds() &- now
   }
 
   /// Milliseconds, rounded up so that a timer is due when the poll returns; -1 when only a descriptor can wake the loop.

@@ -100,16 +100,3 @@ import Testing
     #expect(ASCII.unsigned(text.utf8) == nil)
   }
 }
-
-@Suite("A bounded queue") struct BoundedQueueTests {
-  @Test("keeps its order and refuses what is too much") func order() {
-    var queue = BoundedQueue<Int>(capacity: 3)
-    for round in 0..<5 {
-      let numbers = [round * 3, round * 3 + 1, round * 3 + 2]
-      let kept = (numbers + [99]).map { queue.append($0) }
-      #expect(kept == [true, true, true, false])
-      let popped = (0..<4).map { _ in queue.popFirst() }
-      #expect(popped == numbers + [nil])
-    }
-  }
-}

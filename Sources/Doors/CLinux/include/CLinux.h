@@ -37,9 +37,5 @@ int clinux_random(void *bytes, size_t count);
 /// One pointer for each thread: the event loop that runs on it, or NULL.
 void *clinux_thread_loop(void);
 void clinux_set_thread_loop(void *loop);
-/// Kernel thread id of the caller.
-int clinux_thread_id(void);
-/// prctl(PR_SET_PDEATHSIG): the calling process gets `signal` when its parent dies.
-int clinux_die_with_parent(int signal);
 
 #endif
