@@ -29,8 +29,7 @@ public struct Migrator: Sendable {
 
   public init(migrations: [Migration]) {
     precondition(
-      migrations.enumerated().allSatisfy { $0.element.version == $0.offset + 1 },
-      "migrations are numbered from 1, without gaps")
+      zip(migrations, migrations.dropFirst()).allSatisfy { $0.version < $1.version }, "migrations are numbered upwards")
     self.migrations = migrations
   }
 
