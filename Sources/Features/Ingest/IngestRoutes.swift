@@ -15,12 +15,15 @@ public struct IngestRoutes: Sendable {
   private static let messageLimit = 256 * 1024
 
   private let keys: APIKeys
-  private let writers: LoopLocal<ReadingsWriter>
+  private let writer: WriterDoor
 
-  public init(database: Database, keys: APIKeys, clock: WallClock, log: Log, metrics: Metrics) {
+  /// - Parameter home: the loop on which everything is written; it may serve requests too.
+  public init(
+    database: Database, keys: APIKeys, home: EventLoop, clock: WallClock, log: Log, metrics: Metrics
+  ) {
     self.keys = keys
-    let figures = IngestMetrics(metrics)
-    writers = LoopLocal { _ in ReadingsWriter(database: database, clock: clock, log: log, metrics: figures) }
+    writer = WriterDoor(
+      home: home, database: database, clock: clock, log: log, metrics: IngestMetrics(metrics))
   }
 
   public var routes: [Route] {
@@ -46,7 +49,7 @@ public struct IngestRoutes: Sendable {
     let message = NetworkMessage.theThingsStack(document.root, scope, arrivedAt: request.received)
     let settled: Settled
     do throws(WriteFailure) {
-      settled = try await writers.value.write(intake(message, request, scope))
+      settled = try await writer.write(intake(message, request, scope))
     } catch {
       throw Self.notDurable
     }
@@ -104,7 +107,7 @@ public struct IngestRoutes: Sendable {
     let intakes = try SampleReader.read(request.body, scope, arrivedAt: request.received)
     let settled: [Settled]
     do throws(WriteFailure) {
-      settled = try await writers.value.write(intakes)
+      settled = try await writer.write(intakes)
     } catch {
       throw Self.notDurable
     }
