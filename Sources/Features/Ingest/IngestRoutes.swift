@@ -28,7 +28,7 @@ public struct IngestRoutes: Sendable {
       Route(
         .post, "/api/webhooks/ttn", bodyLimit: Self.messageLimit, content: .any, logLevel: .debug, theThingsStack
       ).described(
-        "Take a message of The Things Stack", by: [.apiKey, .webhookSecret], takes: Contract.Body(.map(of: .any)),
+        "Take a message of The Things Stack", by: [.apiKey, .webhookSecret], takes: Contract.Body(.any),
         gives: .one(.taken)),
       Route(.post, "/api/ingest/readings", bodyLimit: 1 << 20, logLevel: .debug, readings).described(
         "Take readings of other senders", by: [.apiKey, .webhookSecret], takes: Contract.Body(SampleReader.schema),
