@@ -115,7 +115,10 @@ let testTargets: [Target] = [
   tests(of: "Operations", in: "Features", with: ["Basics", "HTTP", "Telemetry"]),
   .testTarget(
     name: "freshtrackTests",
-    dependencies: ["freshtrack", "Basics", "ColdChain", "Runtime", "PostgreSQL", "Migrations", "TestSupport"],
+    dependencies: [
+      "freshtrack", "Basics", "ColdChain", "HTTP", "HTTPServer", "Identity", "JSON", "Runtime", "PostgreSQL",
+      "Migrations", "TestSupport",
+    ],
     path: "Tests/freshtrackTests",
     swiftSettings: strict),
   .testTarget(
