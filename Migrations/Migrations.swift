@@ -10,4 +10,6 @@ public let all: [Migration] = [
   Migration(version: 6, name: "alerts", sql: PackageResources._006_alerts_sql),
   Migration(version: 7, name: "audit", sql: PackageResources._007_audit_sql),
   Migration(version: 8, name: "quarantine", sql: PackageResources._008_quarantine_sql),
+  Migration(version: 9, name: "people", sql: PackageResources._009_people_sql),
+  Migration(version: 10, name: "audit_places", sql: PackageResources._010_audit_places_sql),
 ]
