@@ -61,7 +61,8 @@ struct Composition: Sendable {
     let ingest = IngestRoutes(
       database: database, keys: keys, clock: parts.clock, log: parts.log, metrics: parts.metrics
     ).routes
-    routes = operations + ingest + (parts.settings.flag("READ_ONLY") ? api.map(Self.frozen) : api)
+    let described = operations + ingest + (parts.settings.flag("READ_ONLY") ? api.map(Self.frozen) : api)
+    routes = described + DocumentationRoutes(of: described, version: programVersion).routes
     metricsRoutes = MetricsRoutes(metrics: parts.metrics, audience: .anyone).routes
 
     self.board = board
