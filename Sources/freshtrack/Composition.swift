@@ -57,6 +57,7 @@ struct Composition: Sendable {
       DeviceRoutes(database: database).routes(gate),
       ReadingRoutes(database: database).routes(gate),
       AlertRoutes(database: database).routes(gate),
+      AlertRuleRoutes(database: database).routes(gate),
     ].flatMap { $0 }
     let ingest = IngestRoutes(
       database: database, keys: keys, clock: parts.clock, log: parts.log, metrics: parts.metrics

@@ -42,6 +42,7 @@ public final class House: Sendable {
       SiteRoutes(database: database).routes(gate), AreaRoutes(database: database).routes(gate),
       UnitRoutes(database: database).routes(gate), DeviceRoutes(database: database).routes(gate),
       ReadingRoutes(database: database).routes(gate), AlertRoutes(database: database).routes(gate),
+      AlertRuleRoutes(database: database).routes(gate),
     ]
     let probe = Route(.get, "/probe/:scope", content: .any) { request in
       let scope = APIKeyScope(rawValue: request.parameter("scope")) ?? .ingest
