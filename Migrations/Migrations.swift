@@ -11,4 +11,5 @@ public let all: [Migration] = [
   Migration(version: 7, name: "audit", sql: PackageResources._007_audit_sql),
   Migration(version: 8, name: "quarantine", sql: PackageResources._008_quarantine_sql),
   Migration(version: 11, name: "rules", sql: PackageResources._011_rules_sql),
+  Migration(version: 12, name: "suppressions", sql: PackageResources._012_suppressions_sql),
 ]

@@ -58,6 +58,7 @@ struct Composition: Sendable {
       ReadingRoutes(database: database).routes(gate),
       AlertRoutes(database: database).routes(gate),
       AlertRuleRoutes(database: database).routes(gate),
+      SuppressionRoutes(database: database).routes(gate),
     ].flatMap { $0 }
     let ingest = IngestRoutes(
       database: database, keys: keys, clock: parts.clock, log: parts.log, metrics: parts.metrics

@@ -43,6 +43,7 @@ public final class House: Sendable {
       UnitRoutes(database: database).routes(gate), DeviceRoutes(database: database).routes(gate),
       ReadingRoutes(database: database).routes(gate), AlertRoutes(database: database).routes(gate),
       AlertRuleRoutes(database: database).routes(gate),
+      SuppressionRoutes(database: database).routes(gate),
     ]
     let probe = Route(.get, "/probe/:scope", content: .any) { request in
       let scope = APIKeyScope(rawValue: request.parameter("scope")) ?? .ingest
