@@ -76,6 +76,7 @@ let migrations = [
   "0008_quarantine",
   "0011_rules",
   "0012_suppressions",
+  "0013_calibrations",
 ]
 
 /// The schema, and the one place where everything is wired together.

@@ -12,4 +12,5 @@ public let all: [Migration] = [
   Migration(version: 8, name: "quarantine", sql: PackageResources._008_quarantine_sql),
   Migration(version: 11, name: "rules", sql: PackageResources._011_rules_sql),
   Migration(version: 12, name: "suppressions", sql: PackageResources._012_suppressions_sql),
+  Migration(version: 13, name: "calibrations", sql: PackageResources._013_calibrations_sql),
 ]
