@@ -68,6 +68,7 @@ let features: [Target] = [
     "Ingest", in: "Features",
     of: platformRooms + ["ColdChain", "Identity", "Places", "Devices", "Readings", "Monitoring"]),
   room("Operations", in: "Features", of: platformRooms),
+  room("Overview", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places"]),
 ]
 
 /// Forward only, in this order; each is embedded in the program.
@@ -116,6 +117,7 @@ let testTargets: [Target] = [
   tests(of: "Monitoring", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Ingest", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Operations", in: "Features", with: ["Basics", "HTTP", "Telemetry"]),
+  tests(of: "Overview", in: "Features", with: ["FeatureSupport"]),
   .testTarget(
     name: "freshtrackTests",
     dependencies: ["freshtrack", "Basics", "ColdChain", "Runtime", "PostgreSQL", "Migrations", "TestSupport"],

@@ -8,6 +8,7 @@ import Ingest
 import Migrations
 import Monitoring
 import Operations
+import Overview
 import Places
 import PostgreSQL
 import Readings
@@ -59,6 +60,7 @@ struct Composition: Sendable {
       AlertRoutes(database: database).routes(gate),
       AlertRuleRoutes(database: database).routes(gate),
       SuppressionRoutes(database: database).routes(gate),
+      OverviewRoutes(database: database).routes(gate),
     ].flatMap { $0 }
     let ingest = IngestRoutes(
       database: database, keys: keys, clock: parts.clock, log: parts.log, metrics: parts.metrics

@@ -6,6 +6,7 @@ import HTTPServer
 import Identity
 import JSON
 import Migrations
+import Overview
 import Places
 import PostgreSQL
 import Readings
@@ -44,6 +45,7 @@ public final class House: Sendable {
       ReadingRoutes(database: database).routes(gate), AlertRoutes(database: database).routes(gate),
       AlertRuleRoutes(database: database).routes(gate),
       SuppressionRoutes(database: database).routes(gate),
+      OverviewRoutes(database: database).routes(gate),
     ]
     let probe = Route(.get, "/probe/:scope", content: .any) { request in
       let scope = APIKeyScope(rawValue: request.parameter("scope")) ?? .ingest
