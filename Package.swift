@@ -68,6 +68,7 @@ let features: [Target] = [
     "Ingest", in: "Features",
     of: platformRooms + ["ColdChain", "Identity", "Places", "Devices", "Readings", "Monitoring"]),
   room("Operations", in: "Features", of: platformRooms),
+  room("Overview", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places"]),
 ]
 
 /// Forward only, in this order; each is embedded in the program.
@@ -77,6 +78,9 @@ let migrations = [
   "0008_quarantine",
   "0009_people",
   "0010_audit_places",
+  "0011_rules",
+  "0012_suppressions",
+  "0013_calibrations",
 ]
 
 /// The schema, and the one place where everything is wired together.
@@ -116,6 +120,7 @@ let testTargets: [Target] = [
   tests(of: "Monitoring", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Ingest", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Operations", in: "Features", with: ["Basics", "HTTP", "Telemetry"]),
+  tests(of: "Overview", in: "Features", with: ["FeatureSupport"]),
   .testTarget(
     name: "freshtrackTests",
     dependencies: [

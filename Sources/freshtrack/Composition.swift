@@ -8,6 +8,7 @@ import Ingest
 import Migrations
 import Monitoring
 import Operations
+import Overview
 import Places
 import PostgreSQL
 import Readings
@@ -68,6 +69,9 @@ struct Composition: Sendable {
         tokens: UnsubscribeTokens(secret: parts.settings.text("UNSUBSCRIBE_SECRET"), database: database),
         limiter: limiter
       ).routes,
+      AlertRuleRoutes(database: database).routes(gate),
+      SuppressionRoutes(database: database).routes(gate),
+      OverviewRoutes(database: database).routes(gate),
     ].flatMap { $0 }
     let ingest = IngestRoutes(
       database: database, keys: keys, home: parts.writing, clock: parts.clock, log: parts.log, metrics: parts.metrics

@@ -6,6 +6,7 @@ import HTTPServer
 import Identity
 import JSON
 import Migrations
+import Overview
 import Places
 import PostgreSQL
 import Readings
@@ -52,6 +53,9 @@ public final class House: Sendable {
         database: database, tokens: UnsubscribeTokens(secret: Self.unsubscribeSecret, database: database),
         limiter: limiter
       ).routes,
+      AlertRuleRoutes(database: database).routes(gate),
+      SuppressionRoutes(database: database).routes(gate),
+      OverviewRoutes(database: database).routes(gate),
     ]
     let probe = Route(.get, "/probe/:scope", content: .any) { request in
       let scope = APIKeyScope(rawValue: request.parameter("scope")) ?? .ingest
