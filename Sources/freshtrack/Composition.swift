@@ -61,7 +61,8 @@ struct Composition: Sendable {
     let ingest = IngestRoutes(
       database: database, keys: keys, clock: parts.clock, log: parts.log, metrics: parts.metrics
     ).routes
-    routes = operations + ingest + (parts.settings.flag("READ_ONLY") ? api.map(Self.frozen) : api)
+    let described = operations + ingest + (parts.settings.flag("READ_ONLY") ? api.map(Self.frozen) : api)
+    routes = described + DocumentationRoutes(of: described, version: programVersion).routes
     metricsRoutes = MetricsRoutes(metrics: parts.metrics, audience: .anyone).routes
 
     self.board = board
@@ -88,9 +89,11 @@ struct Composition: Sendable {
     switch route.method {
     case .get, .head, .options: return route
     default:
-      return Route(route.method, route.pattern, content: .any) { _ in
+      var frozen = Route(route.method, route.pattern, content: .any) { _ in
         throw HTTPError.unavailable("This installation is read-only for now", retryAfter: 60)
       }
+      frozen.contract = route.contract
+      return frozen
     }
   }
 }
