@@ -68,12 +68,14 @@ let features: [Target] = [
     "Ingest", in: "Features",
     of: platformRooms + ["ColdChain", "Identity", "Places", "Devices", "Readings", "Monitoring"]),
   room("Operations", in: "Features", of: platformRooms),
+  room("Notifications", in: "Features", of: platformRooms + ["Identity", "Alerts"]),
 ]
 
 /// Forward only, in this order; each is embedded in the program.
 let migrations = [
   "0001_organizations", "0002_places", "0003_devices", "0004_readings", "0005_monitoring", "0006_alerts", "0007_audit",
   "0008_quarantine",
+  "0014_notifications",
 ]
 
 /// The schema, and the one place where everything is wired together.
@@ -113,6 +115,7 @@ let testTargets: [Target] = [
   tests(of: "Monitoring", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Ingest", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Operations", in: "Features", with: ["Basics", "HTTP", "Telemetry"]),
+  tests(of: "Notifications", in: "Features", with: ["FeatureSupport", "COpenSSL"]),
   .testTarget(
     name: "freshtrackTests",
     dependencies: ["freshtrack", "Basics", "ColdChain", "Runtime", "PostgreSQL", "Migrations", "TestSupport"],

@@ -7,6 +7,7 @@ import Identity
 import Ingest
 import Migrations
 import Monitoring
+import Notifications
 import Operations
 import Places
 import PostgreSQL
@@ -57,6 +58,12 @@ struct Composition: Sendable {
       DeviceRoutes(database: database).routes(gate),
       ReadingRoutes(database: database).routes(gate),
       AlertRoutes(database: database).routes(gate),
+      PolicyRoutes(database: database).routes(gate),
+      ContactRoutes(database: database).routes(gate),
+      NotificationSettingsRoutes(database: database).routes(gate),
+      DeliveryRoutes(database: database).routes(gate),
+      SMSConfigRoutes(database: database, box: parts.settings.secretBox).routes(gate),
+      TelnyxRoutes(database: database, keys: parts.settings.telnyxKeys).routes,
     ].flatMap { $0 }
     let ingest = IngestRoutes(
       database: database, keys: keys, clock: parts.clock, log: parts.log, metrics: parts.metrics

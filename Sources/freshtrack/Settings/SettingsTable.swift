@@ -1,3 +1,5 @@
+import Notifications
+
 extension Settings {
   /// Every setting that the program reads.
   static let table: [Setting] = [
@@ -68,5 +70,11 @@ extension Settings {
       summary: "Seals the credentials of providers in the database, made by `openssl rand -hex 32`. To replace it, put "
         + "the new one before the old one: the first seals, all open. Unset: no such credentials can be stored.",
       isSecret: true),
+    Setting(
+      name: "TELNYX_PUBLIC_KEY", kind: .list, fallback: nil,
+      summary:
+        "The public key by which Telnyx signs its webhooks, in base64; several accounts have several, separated by "
+        + "commas. Unset: `/api/webhooks/telnyx` takes nothing.",
+      check: { TelnyxKeys(base64: Setting.items($0)) == nil ? "must be an Ed25519 public key in base64" : nil }),
   ]
 }
