@@ -69,6 +69,7 @@ let features: [Target] = [
     of: platformRooms + ["ColdChain", "Identity", "Places", "Devices", "Readings", "Monitoring"]),
   room("Operations", in: "Features", of: platformRooms),
   room("Notifications", in: "Features", of: platformRooms + ["Identity", "Alerts"]),
+  room("Billing", in: "Features", of: platformRooms + ["Identity"]),
 ]
 
 /// Forward only, in this order; each is embedded in the program.
@@ -76,6 +77,7 @@ let migrations = [
   "0001_organizations", "0002_places", "0003_devices", "0004_readings", "0005_monitoring", "0006_alerts", "0007_audit",
   "0008_quarantine",
   "0014_notifications",
+  "0015_billing",
 ]
 
 /// The schema, and the one place where everything is wired together.
@@ -116,6 +118,7 @@ let testTargets: [Target] = [
   tests(of: "Ingest", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Operations", in: "Features", with: ["Basics", "HTTP", "Telemetry"]),
   tests(of: "Notifications", in: "Features", with: ["FeatureSupport", "COpenSSL"]),
+  tests(of: "Billing", in: "Features", with: ["FeatureSupport"]),
   .testTarget(
     name: "freshtrackTests",
     dependencies: ["freshtrack", "Basics", "ColdChain", "Runtime", "PostgreSQL", "Migrations", "TestSupport"],

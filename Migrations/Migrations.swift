@@ -11,4 +11,5 @@ public let all: [Migration] = [
   Migration(version: 7, name: "audit", sql: PackageResources._007_audit_sql),
   Migration(version: 8, name: "quarantine", sql: PackageResources._008_quarantine_sql),
   Migration(version: 14, name: "notifications", sql: PackageResources._014_notifications_sql),
+  Migration(version: 15, name: "billing", sql: PackageResources._015_billing_sql),
 ]

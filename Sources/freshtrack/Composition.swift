@@ -1,7 +1,9 @@
 import Alerts
 import Basics
+import Billing
 import Devices
 import HTTP
+import HTTPClient
 import HTTPServer
 import Identity
 import Ingest
@@ -49,6 +51,8 @@ struct Composition: Sendable {
       ).routes
       + (parts.settings.isSet("METRICS_PORT")
         ? [] : MetricsRoutes(metrics: parts.metrics, audience: .privateAddresses).routes)
+    let client = HTTPClient(usesProxyEnvironment: true)
+    let stripe = parts.settings.stripe
     let api = [
       OrganizationRoutes(database: database).routes(gate),
       APIKeyRoutes(database: database).routes(gate),
@@ -64,6 +68,8 @@ struct Composition: Sendable {
       DeliveryRoutes(database: database).routes(gate),
       SMSConfigRoutes(database: database, box: parts.settings.secretBox).routes(gate),
       TelnyxRoutes(database: database, keys: parts.settings.telnyxKeys).routes,
+      BillingRoutes(database: database, configuration: stripe, client: client, log: parts.log).routes(gate),
+      StripeRoutes(database: database, configuration: stripe).routes,
     ].flatMap { $0 }
     let ingest = IngestRoutes(
       database: database, keys: keys, clock: parts.clock, log: parts.log, metrics: parts.metrics

@@ -71,10 +71,33 @@ extension Settings {
         + "the new one before the old one: the first seals, all open. Unset: no such credentials can be stored.",
       isSecret: true),
     Setting(
+      name: "FRONTEND_URL", kind: .url, fallback: nil,
+      summary: "Where people use the product, such as `https://app.example.com`: a payment leads back there."),
+    Setting(
       name: "TELNYX_PUBLIC_KEY", kind: .list, fallback: nil,
       summary:
         "The public key by which Telnyx signs its webhooks, in base64; several accounts have several, separated by "
         + "commas. Unset: `/api/webhooks/telnyx` takes nothing.",
       check: { TelnyxKeys(base64: Setting.items($0)) == nil ? "must be an Ed25519 public key in base64" : nil }),
+    Setting(
+      name: "STRIPE_SECRET_KEY", kind: .text, fallback: nil,
+      summary: "The key for Stripe's API. Unset: nothing can be subscribed to.", isSecret: true),
+    Setting(
+      name: "STRIPE_WEBHOOK_SECRET", kind: .text, fallback: nil,
+      summary:
+        "The secret of the webhook at Stripe (`whsec_...`) that leads to `/api/webhooks/stripe`. Unset: it takes "
+        + "nothing.", isSecret: true),
+    Setting(
+      name: "STRIPE_PRICE_STARTER", kind: .text, fallback: nil,
+      summary: "The id of the price of the plan starter at Stripe (`price_...`)."),
+    Setting(
+      name: "STRIPE_PRICE_PRO", kind: .text, fallback: nil,
+      summary: "The id of the price of the plan pro at Stripe."),
+    Setting(
+      name: "STRIPE_PRICE_HACCP", kind: .text, fallback: nil,
+      summary: "The id of the price of the plan haccp at Stripe."),
+    Setting(
+      name: "STRIPE_API_URL", kind: .url, fallback: "https://api.stripe.com",
+      summary: "Where Stripe's API is. Another one is for tests."),
   ]
 }
