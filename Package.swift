@@ -70,6 +70,7 @@ let features: [Target] = [
   room("Operations", in: "Features", of: platformRooms),
   room("Notifications", in: "Features", of: platformRooms + ["Identity", "Alerts"]),
   room("Billing", in: "Features", of: platformRooms + ["Identity"]),
+  room("Assets", in: "Features", of: platformRooms + ["Identity"]),
 ]
 
 /// Forward only, in this order; each is embedded in the program.
@@ -78,6 +79,7 @@ let migrations = [
   "0008_quarantine",
   "0014_notifications",
   "0015_billing",
+  "0016_assets",
 ]
 
 /// The schema, and the one place where everything is wired together.
@@ -119,6 +121,7 @@ let testTargets: [Target] = [
   tests(of: "Operations", in: "Features", with: ["Basics", "HTTP", "Telemetry"]),
   tests(of: "Notifications", in: "Features", with: ["FeatureSupport", "COpenSSL"]),
   tests(of: "Billing", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Assets", in: "Features", with: ["FeatureSupport"]),
   .testTarget(
     name: "freshtrackTests",
     dependencies: ["freshtrack", "Basics", "ColdChain", "Runtime", "PostgreSQL", "Migrations", "TestSupport"],

@@ -12,4 +12,5 @@ public let all: [Migration] = [
   Migration(version: 8, name: "quarantine", sql: PackageResources._008_quarantine_sql),
   Migration(version: 14, name: "notifications", sql: PackageResources._014_notifications_sql),
   Migration(version: 15, name: "billing", sql: PackageResources._015_billing_sql),
+  Migration(version: 16, name: "assets", sql: PackageResources._016_assets_sql),
 ]

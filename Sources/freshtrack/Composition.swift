@@ -1,4 +1,5 @@
 import Alerts
+import Assets
 import Basics
 import Billing
 import Devices
@@ -70,6 +71,7 @@ struct Composition: Sendable {
       TelnyxRoutes(database: database, keys: parts.settings.telnyxKeys).routes,
       BillingRoutes(database: database, configuration: stripe, client: client, log: parts.log).routes(gate),
       StripeRoutes(database: database, configuration: stripe).routes,
+      AssetRoutes(database: database, objects: parts.settings.objectStore(client), log: parts.log).routes(gate),
     ].flatMap { $0 }
     let ingest = IngestRoutes(
       database: database, keys: keys, clock: parts.clock, log: parts.log, metrics: parts.metrics

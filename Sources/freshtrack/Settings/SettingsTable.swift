@@ -99,5 +99,25 @@ extension Settings {
     Setting(
       name: "STRIPE_API_URL", kind: .url, fallback: "https://api.stripe.com",
       summary: "Where Stripe's API is. Another one is for tests."),
+    Setting(
+      name: "S3_ENDPOINT", kind: .url, fallback: nil,
+      summary:
+        "The server of an S3 API that keeps pictures, such as `https://s3.eu-central-1.amazonaws.com`: scheme, host "
+        + "and port, nothing behind. Unset: there are no pictures.",
+      formerName: "MINIO_ENDPOINT", check: Settings.endpointProblem),
+    Setting(
+      name: "S3_PUBLIC_ENDPOINT", kind: .url, fallback: nil,
+      summary: "Where browsers reach the same server, when that is elsewhere.", check: Settings.endpointProblem),
+    Setting(
+      name: "S3_REGION", kind: .text, fallback: "us-east-1", summary: "Its region, as requests are signed for it."),
+    Setting(
+      name: "S3_BUCKET", kind: .text, fallback: "assets", summary: "The bucket for pictures. It has to be there.",
+      formerName: "MINIO_BUCKET_ASSETS"),
+    Setting(
+      name: "S3_ACCESS_KEY", kind: .text, fallback: nil, summary: "The access key of that server.", isSecret: true,
+      formerName: "MINIO_ROOT_USER"),
+    Setting(
+      name: "S3_SECRET_KEY", kind: .text, fallback: nil, summary: "Its secret.", isSecret: true,
+      formerName: "MINIO_ROOT_PASSWORD"),
   ]
 }
