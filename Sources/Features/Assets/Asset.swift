@@ -63,7 +63,7 @@ extension Schema {
     "Asset",
     [
       .uuid("id"), .uuid("organizationId"), .choice("assetType", AssetType.self), .uuid("entityId"), .text("key"),
-      .choice("mimeType", ImageType.self), .integer("size"), .text("url"), .instant("urlExpiresAt"),
+      .choice("mimeType", ImageType.self), .integer("size"), .text("url").orNull, .instant("urlExpiresAt").orNull,
       .uuid("uploadedBy"), .instant("createdAt"),
     ])
 }

@@ -44,31 +44,27 @@ public struct AssetRoutes: Sendable {
   }
 
   @Sendable func list(_ request: Request, _ scope: OrganizationScope, _ wanted: AssetFilter) async throws -> Response {
-    let objects = try configured()
     let assets = try await store.list(wanted, scope)
     return .json { json in
-      json.array { json in for asset in assets { write(asset, objects, at: request.received, &json) } }
+      json.array { json in for asset in assets { write(asset, at: request.received, &json) } }
     }
   }
 
   @Sendable func get(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
-    let objects = try configured()
     guard let asset = try await store.get(try request.uuid("assetId"), scope) else { throw HTTPError.notFound("Asset") }
-    return .json { json in write(asset, objects, at: request.received, &json) }
+    return .json { json in write(asset, at: request.received, &json) }
   }
 
   @Sendable func content(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
-    let objects = try configured()
     guard let asset = try await store.get(try request.uuid("assetId"), scope) else { throw HTTPError.notFound("Asset") }
-    let link = objects.link(
-      to: asset.key, contentType: asset.mimeType, lifetime: Self.linkLifetime, at: request.received)
+    guard let link = link(to: asset, at: request.received) else { throw HTTPError.notConfigured("Pictures") }
     return .redirect(to: link).with(.cacheControl, "private, max-age=600")
   }
 
   @Sendable func upload(
     _ request: Request, _ scope: OrganizationScope, _ place: AssetPlace, _ body: ArraySlice<UInt8>
   ) async throws -> Response {
-    let objects = try configured()
+    guard let objects else { throw HTTPError.notConfigured("Pictures") }
     try await allow(place.type, place.entityId, scope)
     let (content, image) = try Self.picture(body, contentType: request.rawHeader("content-type"))
     guard try await store.has(place, scope) else {
@@ -87,7 +83,7 @@ public struct AssetRoutes: Sendable {
     }
     // An object without a row is only a little room that is lost; a row without an object would be a broken picture.
     guard let record = try await store.add(asset, scope, request) else { throw HTTPError.internal }
-    return .json { json in write(record, objects, at: request.received, &json) }
+    return .json { json in write(record, at: request.received, &json) }
   }
 
   @Sendable func delete(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
@@ -100,9 +96,9 @@ public struct AssetRoutes: Sendable {
 
   // MARK: - Parts
 
-  private func configured() throws(HTTPError) -> ObjectStore {
-    guard let objects else { throw .notConfigured("Pictures") }
-    return objects
+  /// Nil when there is no store to read from.
+  private func link(to asset: AssetStore.Record, at now: Instant) -> String? {
+    objects?.link(to: asset.key, contentType: asset.mimeType, lifetime: Self.linkLifetime, at: now)
   }
 
   /// An admin may also change what is not his own portrait.
@@ -137,9 +133,8 @@ public struct AssetRoutes: Sendable {
     return (Array(content), type)
   }
 
-  private func write(
-    _ asset: AssetStore.Record, _ objects: ObjectStore, at now: Instant, _ json: inout JSONWriter
-  ) {
+  private func write(_ asset: AssetStore.Record, at now: Instant, _ json: inout JSONWriter) {
+    let link = link(to: asset, at: now)
     json.object { json in
       json.field("id", asset.id)
       json.field("organizationId", asset.organizationId)
@@ -148,10 +143,8 @@ public struct AssetRoutes: Sendable {
       json.field("key", asset.key)
       json.field("mimeType", asset.mimeType)
       json.field("size", asset.size)
-      json.field(
-        "url",
-        objects.link(to: asset.key, contentType: asset.mimeType, lifetime: Self.linkLifetime, at: now))
-      json.field("urlExpiresAt", now + Self.linkLifetime)
+      json.field("url", link)
+      json.field("urlExpiresAt", link.map { _ in now + Self.linkLifetime })
       json.field("uploadedBy", asset.uploadedBy)
       json.field("createdAt", asset.createdAt)
     }

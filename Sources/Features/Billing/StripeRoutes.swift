@@ -18,8 +18,8 @@ public struct StripeRoutes: Sendable {
   public var routes: [Route] {
     [
       Route(.post, "/api/webhooks/stripe", bodyLimit: 1 << 20, content: .any, take).described(
-        "Take what Stripe tells about a subscription", by: [.stripeSignature], takes: Contract.Body(.map(of: .any)),
-        gives: .one(.received))
+        "Take what Stripe tells about a subscription, signed in the header Stripe-Signature",
+        takes: Contract.Body(.map(of: .any)), gives: .one(.received))
     ]
   }
 
@@ -46,12 +46,6 @@ public struct StripeRoutes: Sendable {
     try await work.take(event, at: request.received)
     return .json { json in json.object { $0.field("received", true) } }
   }
-}
-
-extension Credential {
-  static let stripeSignature = Credential(
-    "stripeSignature", header: "Stripe-Signature",
-    note: "HMAC-SHA-256 over the timestamp, a dot and the body, by the secret of the webhook at Stripe.")
 }
 
 extension Schema {

@@ -1,6 +1,6 @@
 import JSON
 
-/// Columns that hold several values.
+/// Columns that hold several values, and those that name a row of another table.
 extension Draft {
   /// A column of `text[]`, each one of the raw values of `T`.
   public mutating func choices<T: RawRepresentable & CaseIterable>(
@@ -24,6 +24,12 @@ extension Draft {
       }
       return texts
     }
+  }
+
+  /// A column of `uuid` that may be null.
+  public mutating func optionalUUID(_ name: String, _ column: String) {
+    guard sets(name) else { return }
+    columns.field(column, fields.optionalUUID(name))
   }
 
   private mutating func texts(

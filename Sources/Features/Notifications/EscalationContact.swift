@@ -1,4 +1,3 @@
-import Basics
 import Identity
 import JSON
 import PostgreSQL
@@ -20,7 +19,7 @@ enum EscalationContact {
     draft.integer("priority", "priority", in: 1...100, default: 1)
     draft.choices("notificationChannels", "notification_channels", count: 1...2, default: [ContactChannel.email])
     draft.bool("isActive", "is_active", default: true)
-    draft.optionalText("userId", "user_id", length: 36...36, must: "a UUID") { UUID($0)?.description }
+    draft.optionalUUID("userId", "user_id")
     return try draft.row()
   }
 }

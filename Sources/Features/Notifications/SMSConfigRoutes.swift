@@ -57,6 +57,8 @@ struct SMSConfig {
     if !apiKey.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) {
       fields.problem("telnyxApiKey", "must be visible ASCII without spaces")
     }
+    let number = Schema.text(1...32).noted("Must be \(PhoneNumber.rule).", example: "+12025550143")
+    fields.note(Schema.Property("telnyxPhoneNumber", number))
     phoneNumber = fields.string("telnyxPhoneNumber", 1...32)
     if !phoneNumber.isEmpty, !PhoneNumber.isValid(phoneNumber) {
       fields.problem("telnyxPhoneNumber", "must be \(PhoneNumber.rule)")

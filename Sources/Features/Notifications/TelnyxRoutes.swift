@@ -25,10 +25,10 @@ public struct TelnyxRoutes: Sendable {
   }
 
   @Sendable private func take(_ request: Request) async throws -> Response {
-    guard let keys else { throw HTTPError.notConfigured("The webhook of Telnyx") }
     guard let signature = request.rawHeader("telnyx-signature-ed25519"),
       let timestamp = request.rawHeader("telnyx-timestamp")
     else { throw HTTPError.unauthorized("The headers telnyx-signature-ed25519 and telnyx-timestamp are required") }
+    guard let keys else { throw HTTPError.notConfigured("The webhook of Telnyx") }
     switch keys.verdict(on: request.body, signature: signature, timestamp: timestamp, now: request.received) {
     case .wrong: throw HTTPError.unauthorized("The signature is not valid")
     case .stale:

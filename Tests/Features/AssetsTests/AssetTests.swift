@@ -186,7 +186,16 @@ private struct Scene: Sendable {
   @Test func `without a store there are no pictures, and the answer says so`() async throws {
     let scene = try await Scene { _ in nil }
     #expect(try await scene.upload().errorCode == "NOT_CONFIGURED")
-    #expect(try await scene.house.call(.get, scene.path, as: scene.organization.owner).status == 503)
+    #expect(try await scene.house.call(.get, scene.path, as: scene.organization.owner).status == 200)
+    try await scene.house.sql(
+      """
+      INSERT INTO assets (organization_id, asset_type, entity_id, object_key, mime_type, size, sha256, uploaded_by)
+      VALUES ($1, 'unit', $2, 'key', 'image/png', 1, sha256('a'), $2)
+      """, [.uuid(scene.organization.id), .uuid(scene.organization.unit)])
+    let list = try await scene.house.call(.get, scene.path, as: scene.organization.owner)
+    #expect(list.json[0]?["url"]?.isNull == true)
+    let content = scene.path + "/\(try #require(list.json[0]?["id"]?.string))/content"
+    #expect(try await scene.house.call(.get, content, as: scene.organization.owner).errorCode == "NOT_CONFIGURED")
   }
 
   @Test(arguments: [

@@ -155,7 +155,9 @@ private struct Scene: Sendable {
       #expect(try await scene.send(body).status == 400)
     }
     let bare = try await House { database, _ in TelnyxRoutes(database: database, keys: nil).routes }
-    let refused = try await bare.call(.post, "/api/webhooks/telnyx", as: nil, "{}")
+    let refused = try await bare.call(
+      .post, "/api/webhooks/telnyx", as: nil, "{}",
+      headers: [("telnyx-signature-ed25519", "AAAA"), ("telnyx-timestamp", "1767268800")])
     #expect(refused.status == 503)
     #expect(refused.errorCode == "NOT_CONFIGURED")
     #expect(TelnyxKeys(base64: ["AAAA"]) == nil)
