@@ -69,6 +69,9 @@ let features: [Target] = [
     of: platformRooms + ["ColdChain", "Identity", "Places", "Devices", "Readings", "Monitoring"]),
   room("Operations", in: "Features", of: platformRooms),
   room("Overview", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places"]),
+  room("Notifications", in: "Features", of: platformRooms + ["Identity", "Alerts"]),
+  room("Billing", in: "Features", of: platformRooms + ["Identity"]),
+  room("Assets", in: "Features", of: platformRooms + ["Identity"]),
 ]
 
 /// Forward only, in this order; each is embedded in the program.
@@ -81,6 +84,9 @@ let migrations = [
   "0011_rules",
   "0012_suppressions",
   "0013_calibrations",
+  "0014_notifications",
+  "0015_billing",
+  "0016_assets",
 ]
 
 /// The schema, and the one place where everything is wired together.
@@ -121,6 +127,9 @@ let testTargets: [Target] = [
   tests(of: "Ingest", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Operations", in: "Features", with: ["Basics", "HTTP", "Telemetry"]),
   tests(of: "Overview", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Notifications", in: "Features", with: ["FeatureSupport", "COpenSSL"]),
+  tests(of: "Billing", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Assets", in: "Features", with: ["FeatureSupport"]),
   .testTarget(
     name: "freshtrackTests",
     dependencies: [
