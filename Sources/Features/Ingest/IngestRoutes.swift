@@ -27,15 +27,33 @@ public struct IngestRoutes: Sendable {
     [
       Route(
         .post, "/api/webhooks/ttn", bodyLimit: Self.messageLimit, content: .any, logLevel: .debug, theThingsStack),
+      Route(
+        .post, "/api/webhooks/chirpstack", bodyLimit: Self.messageLimit, content: .any, logLevel: .debug, chirpStack),
       Route(.post, "/api/ingest/readings", bodyLimit: 1 << 20, logLevel: .debug, readings),
     ]
   }
 
-  // MARK: - The Things Stack
+  // MARK: - Network servers
 
   /// With a valid key the answer is 2xx whatever the message says: The Things Stack counts anything else against the whole
   /// webhook, for every device. 400 only for what is no JSON and so can belong to nobody; 503 when it could not be made durable.
   @Sendable private func theThingsStack(_ request: Request) async throws -> Response {
+    try await webhook(request) { root, scope in
+      .theThingsStack(root, scope, arrivedAt: request.received)
+    }
+  }
+
+  /// The same for ChirpStack's HTTP integration, which names the kind of its message in the query.
+  @Sendable private func chirpStack(_ request: Request) async throws -> Response {
+    let event = request.query("event")
+    return try await webhook(request) { root, scope in
+      .chirpStack(root, event: event, scope, arrivedAt: request.received)
+    }
+  }
+
+  private func webhook(
+    _ request: Request, _ read: (JSONValue, IngestScope) -> NetworkMessage
+  ) async throws -> Response {
     let scope = try await keys.authenticate(request, scope: .ingest)
     let document: JSONDocument
     do throws(JSONError) {
@@ -43,7 +61,7 @@ public struct IngestRoutes: Sendable {
     } catch {
       throw HTTPError.badRequest("The body is not JSON: \(error.reason) at byte \(error.offset)", code: "INVALID_JSON")
     }
-    let message = NetworkMessage.theThingsStack(document.root, scope, arrivedAt: request.received)
+    let message = read(document.root, scope)
     let settled: Settled
     do throws(WriteFailure) {
       settled = try await writers.value.write(intake(message, request, scope))

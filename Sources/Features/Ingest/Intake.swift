@@ -134,6 +134,7 @@ extension Uplink {
     reading.flags = Reading.Flags(sample.flags)
     if assignment?.isPrimary == false { reading.flags.insert(.secondary) }
     if sample.kind != .live { reading.flags.insert(.backfill) }
+    if isPart { reading.flags.insert(.part) }
     return reading
   }
 

@@ -18,6 +18,8 @@ public struct Reading: Sendable {
     public static let secondary = Flags(rawValue: 1 << 8)
     /// The device sent it from its log, long after it measured: no sign of life.
     public static let backfill = Flags(rawValue: 1 << 9)
+    /// From a message that says less of a frame than another message of the same frame.
+    public static let part = Flags(rawValue: 1 << 10)
   }
 
   public var id: UUID
