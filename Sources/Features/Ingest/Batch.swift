@@ -84,9 +84,12 @@ struct Batch {
       if !plan.events.isEmpty { closing.append(DeviceEventStore.insert(plan.events)) }
       let heard = plan.readings.filter { directory.isNews($0) && stored.contains($0.id) }
       if !heard.isEmpty { closing.append(DeviceStateStore.note(heard)) }
+      let marks = directory.marks.batch(plan.readings.lazy.filter { stored.contains($0.id) }, at: now)
+      if let marks { closing.append(marks.statement) }
       closing.append(("COMMIT", []))
       _ = try await connection.pipeline(closing)
       directory.note(heard)
+      if let marks { directory.marks.note(marks, at: now) }
       if looks { repeats.looked(andFound: !refused.isEmpty) }
       return settled(plan, stored, earlier, outcome.alertsOpened)
     } catch {
