@@ -90,9 +90,11 @@ struct Composition: Sendable {
     switch route.method {
     case .get, .head, .options: return route
     default:
-      return Route(route.method, route.pattern, content: .any) { _ in
+      var frozen = Route(route.method, route.pattern, content: .any) { _ in
         throw HTTPError.unavailable("This installation is read-only for now", retryAfter: 60)
       }
+      frozen.contract = route.contract
+      return frozen
     }
   }
 }

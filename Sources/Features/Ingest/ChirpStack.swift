@@ -3,13 +3,23 @@ import ColdChain
 import Identity
 import JSON
 
+/// The kinds of messages of ChirpStack's HTTP integration, as its query names them.
+enum ChirpStackEvent: String, CaseIterable { case up, join, status, ack, txack, log, location, integration }
+
 extension NetworkMessage {
-  /// What ChirpStack calls its events, and under which name they are recorded on the device: that of The Things Stack where it
-  /// has the same. An acknowledgement is told apart by its content.
-  private static let chirpStackEvents: [(event: String, type: String)] = [
-    ("join", "join_accept"), ("ack", "downlink_ack"), ("txack", "downlink_sent"), ("status", "device_status"),
-    ("log", "network_log"), ("location", "location_solved"), ("integration", "service_data"),
-  ]
+  /// Under which name an event is recorded on the device: that of The Things Stack where it has the same.
+  private static func recordedType(_ event: ChirpStackEvent, _ root: JSONValue) -> String {
+    switch event {
+    case .up: "uplink_message"
+    case .join: "join_accept"
+    case .ack: root["acknowledged"]?.bool == true ? "downlink_ack" : "downlink_nack"
+    case .txack: "downlink_sent"
+    case .status: "device_status"
+    case .log: "network_log"
+    case .location: "location_solved"
+    case .integration: "service_data"
+    }
+  }
 
   /// Reads a message of ChirpStack 4's HTTP integration ("Integrations", "Event types": JSON encoding). `event` is the kind
   /// from the query of the request; without it, the content tells an uplink. Zeros are left out by the sender.
@@ -28,16 +38,15 @@ extension NetworkMessage {
     }
     guard let devEUI, let deviceID else { return unusable(.malformed, "deviceInfo has no devEui") }
     let receivedAt = root["time"].flatMap(instant) ?? gatewayTime(root["rxInfo"])
-    let isUplink = event.map { $0 == "up" } ?? (root["rxInfo"] != nil && root["txInfo"] != nil)
-    guard isUplink else {
-      guard var type = chirpStackEvents.first(where: { $0.event == event })?.type else {
-        return unusable(.unknownType, "none of the events that this server knows")
-      }
-      if type == "downlink_ack", root["acknowledged"]?.bool != true { type = "downlink_nack" }
+    let told = event ?? (root["rxInfo"] != nil && root["txInfo"] != nil ? "up" : "")
+    guard let event = ChirpStackEvent(rawValue: told) else {
+      return unusable(.unknownType, "none of the events that this server knows")
+    }
+    guard event == .up else {
       return .deviceEvent(
         DeviceEvent(
-          scope: scope, devEUI: devEUI, deviceID: deviceID, type: type, occurredAt: receivedAt ?? arrivedAt,
-          payload: Array(root.rawBytes)))
+          scope: scope, devEUI: devEUI, deviceID: deviceID, type: recordedType(event, root),
+          occurredAt: receivedAt ?? arrivedAt, payload: Array(root.rawBytes)))
     }
     guard let port = integer(root["fPort"], 0...255), let frameCounter = integer(root["fCnt"], 0...4_294_967_295) else {
       return unusable(.malformed, "fPort or fCnt is out of range")

@@ -26,10 +26,21 @@ public struct IngestRoutes: Sendable {
   public var routes: [Route] {
     [
       Route(
-        .post, "/api/webhooks/ttn", bodyLimit: Self.messageLimit, content: .any, logLevel: .debug, theThingsStack),
+        .post, "/api/webhooks/ttn", bodyLimit: Self.messageLimit, content: .any, logLevel: .debug, theThingsStack
+      ).described(
+        "Take a message of The Things Stack", by: [.apiKey, .webhookSecret], takes: Contract.Body(.map(of: .any)),
+        gives: .one(.taken)),
       Route(
-        .post, "/api/webhooks/chirpstack", bodyLimit: Self.messageLimit, content: .any, logLevel: .debug, chirpStack),
-      Route(.post, "/api/ingest/readings", bodyLimit: 1 << 20, logLevel: .debug, readings),
+        .post, "/api/webhooks/chirpstack", bodyLimit: Self.messageLimit, content: .any, logLevel: .debug, chirpStack
+      ).described(
+        "Take a message of ChirpStack 4", by: [.apiKey, .webhookSecret],
+        asks: [.choice("event", ChirpStackEvent.self).optional], takes: Contract.Body(.map(of: .any)),
+        gives: .one(.taken)),
+      Route(.post, "/api/ingest/readings", bodyLimit: 1 << 20, logLevel: .debug, readings)
+        .streaming(MediaType.ndjson, bodyLimit: .max, readingLines)
+        .described(
+          "Take up to 1,000 readings of other senders; as application/x-ndjson any number, each answered by a line",
+          by: [.apiKey, .webhookSecret], takes: Contract.Body(SampleReader.schema), gives: .one(.takenReadings)),
     ]
   }
 
@@ -141,27 +152,64 @@ public struct IngestRoutes: Sendable {
         json.field("insertedCount", stored.count)
         json.array("readingIds") { json in for id in stored { json.uuid(id) } }
         json.field("alertsTriggered", alerts)
-        json.array("results") { json in for one in settled { Self.write(one, &json) } }
+        json.array("results") { json in for one in settled { json.object { one.write(to: &$0) } } }
       }
     }
   }
 
-  private static func write(_ settled: Settled, _ json: inout JSONWriter) {
-    json.object { json in
-      switch settled {
-      case .stored(let id, _):
-        json.field("status", "stored")
-        json.field("readingId", id)
-      case .duplicate(let id):
-        json.field("status", "duplicate")
-        json.field("readingId", id)
-      case .foreign(let reason), .refused(let reason), .ignored(let reason):
-        json.field("status", "refused")
-        json.field("reason", reason)
-      case .quarantined(let reason):
-        json.field("status", "refused")
-        json.field("reason", reason.rawValue)
-      }
+  /// Any number of them, one on each line. They are read, stored and answered piece by piece.
+  @Sendable private func readingLines(_ request: Request, _ body: BodyReader) async throws -> Response {
+    let scope = try await keys.authenticate(request, scope: .ingest)
+    let writers = writers
+    // What must not be compressed must be said: an answer is to leave before the next line comes.
+    return Response.stream(MediaType.ndjson) { writer in
+      let lines = ReadingLines(writer: writers.value, scope: scope, received: request.received)
+      try await lines.run(from: body, to: writer)
+    }.with("Content-Encoding", "identity")
+  }
+}
+
+extension Settled {
+  /// What a sender of readings is told of one of them.
+  func write(to json: inout JSONWriter) {
+    switch self {
+    case .stored(let id, _):
+      json.field("status", "stored")
+      json.field("readingId", id)
+    case .duplicate(let id):
+      json.field("status", "duplicate")
+      json.field("readingId", id)
+    case .foreign(let reason), .refused(let reason), .ignored(let reason):
+      json.field("status", "refused")
+      json.field("reason", reason)
+    case .quarantined(let reason):
+      json.field("status", "refused")
+      json.field("reason", reason.rawValue)
     }
   }
+}
+
+extension Schema {
+  private enum Outcome: String, CaseIterable { case stored, duplicate, quarantined, ignored }
+  private enum ReadingOutcome: String, CaseIterable { case stored, duplicate, refused }
+
+  /// What became of a message.
+  fileprivate static let taken = Schema.object(
+    "Taken",
+    [
+      .bool("success"), .text("message"), .uuid("readingId").optional, .integer("alertsTriggered"),
+      .choice("status", Outcome.self), .choice("reason", QuarantineReason.self).optional,
+    ])
+
+  /// `results` are in the order of the readings.
+  fileprivate static let takenReadings = Schema.object(
+    "TakenReadings",
+    [
+      .bool("success"), .integer("insertedCount"), .array("readingIds", of: .uuid), .integer("alertsTriggered"),
+      .array(
+        "results",
+        of: .object([
+          .choice("status", ReadingOutcome.self), .uuid("readingId").optional, .text("reason").optional,
+        ])),
+    ])
 }
