@@ -87,6 +87,7 @@ let migrations = [
   "0014_notifications",
   "0015_billing",
   "0016_assets",
+  "0018_rollups",
 ]
 
 /// The schema, and the one place where everything is wired together.

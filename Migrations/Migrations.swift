@@ -19,4 +19,5 @@ public let all: [Migration] = [
   Migration(version: 14, name: "notifications", sql: PackageResources._014_notifications_sql),
   Migration(version: 15, name: "billing", sql: PackageResources._015_billing_sql),
   Migration(version: 16, name: "assets", sql: PackageResources._016_assets_sql),
+  Migration(version: 18, name: "rollups", sql: PackageResources._018_rollups_sql),
 ]

@@ -39,6 +39,7 @@ struct Composition: Sendable {
     let lag = LoopLag(parts.loops.loops + [parts.writing], metrics: parts.metrics)
     let figures = Figures(database: database, metrics: parts.metrics)
     let partitions = ReadingPartitions(database: database, log: parts.log)
+    let rollups = RollupJob(database: database, log: parts.log)
     let monitoring = MonitoringJob(database: database, log: parts.log)
 
     health = HealthMonitor(
@@ -101,6 +102,7 @@ struct Composition: Sendable {
       Job("monitoring", every: .seconds(5)) { try await monitoring.run(at: $0) },
       Job("reading-partitions", every: .hours(1)) { try await partitions.run(at: $0) },
       Job("figures", every: .seconds(30)) { try await figures.count(at: $0) },
+      Job("rollups", every: .seconds(30)) { try await rollups.run(at: $0) },
     ]
   }
 

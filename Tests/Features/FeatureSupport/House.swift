@@ -21,7 +21,7 @@ public final class House: Sendable {
   public let keys: APIKeys
   private let group = LoopGroup(count: 1)
   private let server: HTTPServer
-  private let port: UInt16
+  let port: UInt16
 
   /// - Parameters:
   ///   - place: a migrated database; by default a fresh one of the test process's own cluster.
