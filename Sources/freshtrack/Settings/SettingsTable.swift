@@ -63,5 +63,10 @@ extension Settings {
     Setting(
       name: "SHUTDOWN_GRACE", kind: .duration, fallback: "10s",
       summary: "How long requests may take to finish after SIGTERM."),
+    Setting(
+      name: "ENCRYPTION_KEY", kind: .encryptionKeys, fallback: nil,
+      summary: "Seals the credentials of providers in the database, made by `openssl rand -hex 32`. To replace it, put "
+        + "the new one before the old one: the first seals, all open. Unset: no such credentials can be stored.",
+      isSecret: true),
   ]
 }
