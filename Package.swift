@@ -78,6 +78,7 @@ let migrations = [
   "0011_rules",
   "0012_suppressions",
   "0013_calibrations",
+  "0023_unchanged",
 ]
 
 /// The schema, and the one place where everything is wired together.
@@ -87,7 +88,7 @@ let program: [Target] = [
     resources: migrations.map { .embedInCode("\($0).sql") }, swiftSettings: strict),
   .executableTarget(
     name: "freshtrack",
-    dependencies: (platformRooms + (domain + features).map(\.name) + ["Migrations"]).map { .byName(name: $0) },
+    dependencies: (["CLinux"] + platformRooms + (domain + features).map(\.name) + ["Migrations"]).map { .byName(name: $0) },
     path: "Sources/freshtrack", swiftSettings: strict),
 ]
 
@@ -120,7 +121,10 @@ let testTargets: [Target] = [
   tests(of: "Overview", in: "Features", with: ["FeatureSupport"]),
   .testTarget(
     name: "freshtrackTests",
-    dependencies: ["freshtrack", "Basics", "ColdChain", "Runtime", "PostgreSQL", "Migrations", "TestSupport"],
+    dependencies: [
+      "freshtrack", "Basics", "ColdChain", "HTTP", "HTTPServer", "Identity", "JSON", "Runtime", "PostgreSQL",
+      "Migrations", "TestSupport",
+    ],
     path: "Tests/freshtrackTests",
     swiftSettings: strict),
   .testTarget(

@@ -13,4 +13,5 @@ public let all: [Migration] = [
   Migration(version: 11, name: "rules", sql: PackageResources._011_rules_sql),
   Migration(version: 12, name: "suppressions", sql: PackageResources._012_suppressions_sql),
   Migration(version: 13, name: "calibrations", sql: PackageResources._013_calibrations_sql),
+  Migration(version: 23, name: "unchanged", sql: PackageResources._023_unchanged_sql),
 ]

@@ -28,7 +28,7 @@ struct DocumentationPage {
       <h1>FreshTrack API</h1>
       <p>Version \(Self.escaped(version)), \(operations.count) operations. For programs: <a href="openapi.json">openapi.json</a>.</p>
       \(Self.introduction)
-      <nav>\(groups.map { "<a href=\"#\($0.tag)\">\($0.tag)</a>" }.joined(separator: " "))</nav>
+      <nav>\(groups.map { "<a href=\"#\($0.tag)\">\($0.tag)</a>" }.joined(separator: " ")) <a href="#shapes">What answers hold</a></nav>
       </header>
 
       """
@@ -37,6 +37,7 @@ struct DocumentationPage {
       for operation in group.operations { write(operation) }
       html += "</section>\n"
     }
+    writeShapes(of: operations)
     html += "</body>\n</html>\n"
   }
 
@@ -60,29 +61,52 @@ struct DocumentationPage {
       <p>\(Self.escaped(Self.access(contract)))</p>
 
       """
-    write("Path", operation.parameters.map { ($0.name, $0) }, isRequest: true)
-    write("Query", contract.query.map { ($0.name, $0) }, isRequest: true)
+    write("Path", operation.parameters.map { ($0.name, $0) })
+    write("Query", contract.query.map { ($0.name, $0) })
     if let body = contract.body {
       let kind = body.mediaType + (body.isRequired ? "" : ", may be absent")
-      write("Body: \(kind)", body.schema.fields, isRequest: true)
+      write("Body: \(kind)", body.schema.fields)
     }
-    for answer in operation.answers {
-      let schema = answer.body?.schema
-      let what = schema.map { $0.fields.isEmpty && answer.body?.mediaType != "application/json" ? "" : ", " + $0.noun }
-      let kind = answer.body.map { $0.mediaType == "application/json" ? "" : ", \($0.mediaType)" }
-      write(
-        "\(answer.status.code) \(answer.status.reason)\(kind ?? "")\(what ?? "")", schema?.fields ?? [],
-        isRequest: false)
-    }
+    for answer in operation.answers { write(answer) }
     html += "<p>Errors: \(operation.errors.map { "\($0.code)" }.joined(separator: ", "))</p>\n"
     html += "<pre>\(Self.escaped(Self.curl(operation)))</pre>\n</details>\n"
   }
 
-  private mutating func write(_ title: String, _ fields: [(place: String, property: Schema.Property)], isRequest: Bool)
-  {
-    guard !fields.isEmpty || !isRequest else { return }
-    html += "<h3>\(Self.escaped(title))</h3>\n"
+  /// A body that has a name is told at the end of the page.
+  private mutating func write(_ answer: Contract.Answer) {
+    html += "<h3>\(answer.status.code) \(answer.status.reason)"
+    guard let body = answer.body else {
+      html += "</h3>\n"
+      return
+    }
+    guard body.mediaType == "application/json" else {
+      html += ", \(Self.escaped(body.mediaType))</h3>\n"
+      return
+    }
+    html += ", \(Self.escaped(body.schema.noun))</h3>\n"
+    let names = body.schema.named.keys.sorted()
+    if names.isEmpty { return write(body.schema.fields, isRequest: false) }
+    html += "<p>\(names.map { "<a href=\"#\($0)\">\($0)</a>" }.joined(separator: ", "))</p>\n"
+  }
+
+  private mutating func writeShapes(of operations: [Operation]) {
+    let schemas = operations.flatMap(\.answers).compactMap { $0.body?.schema }
+    let named = schemas.reduce(into: [:]) { $0.merge($1.named) { $1 } }
+    html += "<section id=\"shapes\">\n<h2>What answers hold</h2>\n"
+    for (name, schema) in named.sorted(by: { $0.key < $1.key }) {
+      html += "<h3 id=\"\(name)\">\(name)</h3>\n"
+      write(schema.fields, isRequest: false)
+    }
+    html += "</section>\n"
+  }
+
+  private mutating func write(_ title: String, _ fields: [(place: String, property: Schema.Property)]) {
     guard !fields.isEmpty else { return }
+    html += "<h3>\(Self.escaped(title))</h3>\n"
+    write(fields, isRequest: true)
+  }
+
+  private mutating func write(_ fields: [(place: String, property: Schema.Property)], isRequest: Bool) {
     html += "<table>\n"
     for (place, property) in fields {
       var remarks: [String] = []
