@@ -50,7 +50,10 @@ struct DescriptionTests {
   }
 
   /// Routes that no example gets through.
-  private static let unreached: Set<String> = []
+  private static let unreached: Set<String> = [
+    // Its field is no id.
+    "DELETE /api/orgs/:organizationId/alert-rules/:ruleId/fields/:field"
+  ]
 
   /// What reads, what changes, what makes; then what deletes, from the leaves to the root, each brought back at once.
   private static func order(_ routes: [Route]) -> [Route] {
