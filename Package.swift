@@ -75,6 +75,8 @@ let features: [Target] = [
 let migrations = [
   "0001_organizations", "0002_places", "0003_devices", "0004_readings", "0005_monitoring", "0006_alerts", "0007_audit",
   "0008_quarantine",
+  "0009_people",
+  "0010_audit_places",
   "0011_rules",
   "0012_suppressions",
   "0013_calibrations",

@@ -10,6 +10,8 @@ public let all: [Migration] = [
   Migration(version: 6, name: "alerts", sql: PackageResources._006_alerts_sql),
   Migration(version: 7, name: "audit", sql: PackageResources._007_audit_sql),
   Migration(version: 8, name: "quarantine", sql: PackageResources._008_quarantine_sql),
+  Migration(version: 9, name: "people", sql: PackageResources._009_people_sql),
+  Migration(version: 10, name: "audit_places", sql: PackageResources._010_audit_places_sql),
   Migration(version: 11, name: "rules", sql: PackageResources._011_rules_sql),
   Migration(version: 12, name: "suppressions", sql: PackageResources._012_suppressions_sql),
   Migration(version: 13, name: "calibrations", sql: PackageResources._013_calibrations_sql),

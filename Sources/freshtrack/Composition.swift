@@ -29,7 +29,8 @@ struct Composition: Sendable {
     let authenticator = Authenticator(
       try parts.settings.authentication, database: database, log: parts.log, download: KeySets.download)
     let keys = APIKeys(database: database)
-    let gate = Gate(authenticator: authenticator, keys: keys, database: database)
+    let limiter = parts.settings.rateLimiter
+    let gate = Gate(authenticator: authenticator, keys: keys, limiter: limiter, database: database)
     let board = JobBoard(metrics: parts.metrics, log: parts.log, clock: parts.clock)
     let lag = LoopLag(parts.loops.loops + [parts.writing], metrics: parts.metrics)
     let figures = Figures(database: database, metrics: parts.metrics)
@@ -51,13 +52,23 @@ struct Composition: Sendable {
         ? [] : MetricsRoutes(metrics: parts.metrics, audience: .privateAddresses).routes)
     let api = [
       OrganizationRoutes(database: database).routes(gate),
-      APIKeyRoutes(database: database).routes(gate),
+      APIKeyRoutes(database: database, keys: keys).routes(gate),
       SiteRoutes(database: database).routes(gate),
       AreaRoutes(database: database).routes(gate),
       UnitRoutes(database: database).routes(gate),
       DeviceRoutes(database: database).routes(gate),
       ReadingRoutes(database: database).routes(gate),
       AlertRoutes(database: database).routes(gate),
+      MemberRoutes(database: database).routes(gate),
+      AuditRoutes(database: database).routes(gate),
+      AccountRoutes(database: database).routes(gate),
+      DashboardLayoutRoutes(database: database).routes(gate),
+      AdministrationRoutes(database: database, keys: keys, queues: Queues.all(database)).routes(gate),
+      PublicRoutes(
+        database: database,
+        tokens: UnsubscribeTokens(secret: parts.settings.text("UNSUBSCRIBE_SECRET"), database: database),
+        limiter: limiter
+      ).routes,
       AlertRuleRoutes(database: database).routes(gate),
       SuppressionRoutes(database: database).routes(gate),
       OverviewRoutes(database: database).routes(gate),

@@ -31,6 +31,7 @@ struct Batch {
       } catch let error as DatabaseError {
         if Monitor.isStale(error) {
           memory.forget(plan.news.keys)
+          try await memory.directory.renew(on: connection)
         } else if case .uniqueViolation = error.kind, !memory.repeats.areExpected {
           memory.repeats.saw()
         } else {

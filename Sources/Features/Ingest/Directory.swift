@@ -48,6 +48,12 @@ final class Directory {
     }
   }
 
+  /// Forgets everything if anything has changed.
+  func renew(on connection: Connection) async throws {
+    let now = try await connection.query(DeviceEntry.directoryVersion).first?.int(0)
+    if now != version { forget() }
+  }
+
   func forget() {
     version = nil
     devices.removeAll(keepingCapacity: true)
