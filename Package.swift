@@ -83,6 +83,7 @@ let migrations = [
   "0005_monitoring",
   "0006_alerts",
   "0007_audit",
+  "0001_organizations", "0002_places", "0003_devices", "0004_readings", "0005_monitoring", "0006_alerts", "0007_audit",
   "0008_quarantine",
   "0009_people",
   "0010_audit_places",
