@@ -74,6 +74,7 @@ let features: [Target] = [
 let migrations = [
   "0001_organizations", "0002_places", "0003_devices", "0004_readings", "0005_monitoring", "0006_alerts", "0007_audit",
   "0008_quarantine",
+  "0017_quarantine_once",
 ]
 
 /// The schema, and the one place where everything is wired together.

@@ -10,4 +10,5 @@ public let all: [Migration] = [
   Migration(version: 6, name: "alerts", sql: PackageResources._006_alerts_sql),
   Migration(version: 7, name: "audit", sql: PackageResources._007_audit_sql),
   Migration(version: 8, name: "quarantine", sql: PackageResources._008_quarantine_sql),
+  Migration(version: 17, name: "quarantine_once", sql: PackageResources._017_quarantine_once_sql),
 ]

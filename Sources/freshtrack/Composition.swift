@@ -22,6 +22,7 @@ struct Composition: Sendable {
   let metricsRoutes: [Route]
   let jobs: [Job]
   let board: JobBoard
+  let ingest: IngestRoutes
 
   init(_ parts: Parts) throws(Failure) {
     let database = parts.database
@@ -37,9 +38,9 @@ struct Composition: Sendable {
 
     health = HealthMonitor(
       checks: [
-        DatabaseChecks.reachable(database), DatabaseChecks.migrated(database, Schema.migrator), board.check, lag.check,
-        Memory.check,
-      ], clock: parts.clock)
+        DatabaseChecks.reachable(database, isVital: parts.spool?.isAccepting != true),
+        DatabaseChecks.migrated(database, Schema.migrator), board.check, lag.check, Memory.check,
+      ] + Self.checks(parts.spool), clock: parts.clock)
 
     let operations =
       HealthRoutes(
@@ -58,10 +59,10 @@ struct Composition: Sendable {
       ReadingRoutes(database: database).routes(gate),
       AlertRoutes(database: database).routes(gate),
     ].flatMap { $0 }
-    let ingest = IngestRoutes(
-      database: database, keys: keys, clock: parts.clock, log: parts.log, metrics: parts.metrics
-    ).routes
-    routes = operations + ingest + (parts.settings.flag("READ_ONLY") ? api.map(Self.frozen) : api)
+    ingest = IngestRoutes(
+      database: database, keys: keys, clock: parts.clock, log: parts.log, metrics: parts.metrics, spool: parts.spool,
+      isAway: parts.isDatabaseAway, isReady: { try await Schema.require(on: database, log: parts.log) })
+    routes = operations + ingest.routes + (parts.settings.flag("READ_ONLY") ? api.map(Self.frozen) : api)
     metricsRoutes = MetricsRoutes(metrics: parts.metrics, audience: .anyone).routes
 
     self.board = board
@@ -81,6 +82,16 @@ struct Composition: Sendable {
     let database: Database
     let loops: LoopGroup
     let clock: WallClock
+    let spool: Spool?
+    /// It could not be reached at the start.
+    let isDatabaseAway: Bool
+  }
+
+  private static func checks(_ spool: Spool?) -> [HealthCheck] {
+    guard let spool else { return [] }
+    return [
+      HealthCheck("spool") { spool.concern.map { .init(.warn, $0) } ?? .pass }
+    ]
   }
 
   /// READ_ONLY: what a user would change answers 503.

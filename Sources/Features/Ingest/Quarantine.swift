@@ -36,7 +36,7 @@ enum QuarantineStore {
         received_at, body)
       SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
         $9::timestamptz[], $10::bytea[])
-      ON CONFLICT (id) DO NOTHING
+      ON CONFLICT DO NOTHING
       """,
       [
         .uuids(uplinks.map(\.id)), .uuids(uplinks.map(\.organizationId)), .uuids(uplinks.map(\.apiKeyId)),

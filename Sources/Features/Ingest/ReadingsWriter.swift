@@ -15,9 +15,6 @@ final class ReadingsWriter {
   /// How many may be in one transaction, and how many may wait.
   private static let batchMax = 1000
   private static let waitingMax = 8000
-  /// The Things Stack gives up after 5 s, and the whole request has 2.5 s; what is not durable by then is not acknowledged.
-  static let budget = Duration.milliseconds(2300)
-  private static let budgetNanoseconds = UInt64(budget.microseconds) * 1000
 
   private final class Waiting {
     let intake: Intake
@@ -43,6 +40,9 @@ final class ReadingsWriter {
   private let clock: WallClock
   private let log: Log
   private let metrics: IngestMetrics
+  private let budget: Duration
+  private let triesAgain: Bool
+  private let budgetNanoseconds: UInt64
   private let directory = Directory()
   private let repeats = Repeats()
   private var waiting: [Waiting] = []
@@ -50,14 +50,23 @@ final class ReadingsWriter {
   private var isFlushing = false
   private var isWatching = false
 
-  init(database: Database, clock: WallClock, log: Log, metrics: IngestMetrics) {
+  /// - Parameters:
+  ///   - budget: what is not durable by then is not acknowledged.
+  ///   - triesAgain: until then, while the database is away.
+  init(
+    database: Database, clock: WallClock, log: Log, metrics: IngestMetrics, budget: Duration = .milliseconds(2300),
+    triesAgain: Bool = true
+  ) {
+    self.triesAgain = triesAgain
+    self.budget = budget
+    budgetNanoseconds = UInt64(budget.microseconds) * 1000
     self.database = database
     self.clock = clock
     self.log = log
     self.metrics = metrics
   }
 
-  /// Returns once it is committed. Throws ``WriteFailure`` after ``budget`` at the latest.
+  /// Returns once it is committed. Throws ``WriteFailure`` after the budget at the latest.
   func write(_ intake: Intake) async throws(WriteFailure) -> Settled {
     guard waiting.count < Self.waitingMax else { throw .unavailable }
     return try await withUnsafeContinuation { answer in
@@ -113,7 +122,7 @@ final class ReadingsWriter {
 
   private func giveUp(on some: [Waiting]) {
     let now = MonotonicClock.nanoseconds()
-    for one in some where !one.isAnswered && now &- one.since >= Self.budgetNanoseconds {
+    for one in some where !one.isAnswered && now &- one.since >= budgetNanoseconds {
       metrics.settled(.failure(.unavailable), seconds: Double(now &- one.since) / 1e9)
       one.settle(.failure(.unavailable))
     }
@@ -124,7 +133,7 @@ final class ReadingsWriter {
     let taken = Array(waiting[..<count])
     waiting.removeFirst(count)
     inFlight = taken
-    let deadline = (taken.map(\.since).min() ?? 0) + Self.budgetNanoseconds
+    let deadline = (taken.map(\.since).min() ?? 0) + budgetNanoseconds
     let started = MonotonicClock.nanoseconds()
     let answers = await settle(taken.map(\.intake), before: deadline)
     let ended = MonotonicClock.nanoseconds()
@@ -144,7 +153,7 @@ final class ReadingsWriter {
     while true {
       do {
         let (directory, repeats) = (directory, repeats)
-        return try await database.withConnection { connection in
+        return try await database.withConnection(timeout: budget) { connection in
           try await batch.commit(directory, repeats, on: connection).map { .success($0) }
         }
       } catch {
@@ -153,7 +162,7 @@ final class ReadingsWriter {
           return await separate(intakes, error, before: deadline)
         }
         log.warn("flush failed", ["count": .int(intakes.count), "error": .string(database.label)])
-        guard await pause(before: deadline) else { return intakes.map { _ in .failure(.unavailable) } }
+        guard triesAgain, await pause(before: deadline) else { return intakes.map { _ in .failure(.unavailable) } }
       }
     }
   }

@@ -1,0 +1,39 @@
+import Basics
+import HTTP
+import Identity
+import JSON
+
+/// The ways in, each with its own form of message. The numbers stand in the spool: one is never given to another door.
+enum IngestDoor: UInt8, Sendable {
+  /// `POST /api/webhooks/ttn`
+  case theThingsStack = 1
+  /// `POST /api/ingest/readings`
+  case readings = 2
+
+  /// What the body says. Throws what the sender is told when it cannot belong to anyone.
+  func read(_ body: ArraySlice<UInt8>, _ scope: IngestScope, arrivedAt: Instant) throws -> [Intake] {
+    switch self {
+    case .theThingsStack: [try Self.message(body, scope, arrivedAt: arrivedAt)]
+    case .readings: try SampleReader.read(body, scope, arrivedAt: arrivedAt)
+    }
+  }
+
+  private static func message(_ body: ArraySlice<UInt8>, _ scope: IngestScope, arrivedAt: Instant) throws -> Intake {
+    let document: JSONDocument
+    do throws(JSONError) {
+      document = try JSONDocument(body)
+    } catch {
+      throw HTTPError.badRequest("The body is not JSON: \(error.reason) at byte \(error.offset)", code: "INVALID_JSON")
+    }
+    switch NetworkMessage.theThingsStack(document.root, scope, arrivedAt: arrivedAt) {
+    case .uplink(let uplink): return .uplink(uplink, body: body)
+    case .deviceEvent(let event): return .deviceEvent(event, body: body)
+    case .unusable(let reason, let detail, let devEUI, let deviceID, let applicationID):
+      return .quarantine(
+        QuarantinedUplink(
+          id: .v7(at: arrivedAt), organizationId: scope.organizationId, apiKeyId: scope.apiKeyId, reason: reason,
+          detail: detail, devEUI: devEUI, deviceID: deviceID, applicationID: applicationID, receivedAt: arrivedAt,
+          body: Array(body)))
+    }
+  }
+}
