@@ -116,7 +116,9 @@ let testTargets: [Target] = [
   tests(of: "Operations", in: "Features", with: ["Basics", "HTTP", "Telemetry"]),
   .testTarget(
     name: "freshtrackTests",
-    dependencies: ["freshtrack", "Basics", "ColdChain", "Runtime", "PostgreSQL", "Migrations", "TestSupport"],
+    dependencies: [
+      "freshtrack", "Basics", "ColdChain", "JSON", "Runtime", "PostgreSQL", "CPostgreSQL", "Migrations", "TestSupport",
+    ],
     path: "Tests/freshtrackTests",
     swiftSettings: strict),
   .testTarget(

@@ -15,6 +15,12 @@ public final class APIKeys: Sendable {
   /// How long an answer of the database is taken as it is: also how late a revocation can be.
   private static let freshness = Duration.seconds(1)
 
+  /// Not either when the clock was set back since.
+  private static func isFresh(_ entry: Entry?, at now: Instant) -> Bool {
+    guard let entry else { return false }
+    return entry.freshUntil > now && entry.freshUntil - now <= freshness
+  }
+
   private struct Entry {
     /// Nil: there is no such key.
     var record: Record?
@@ -44,7 +50,7 @@ public final class APIKeys: Sendable {
     guard let key = APIKey(header) else { throw Self.invalid }
     let hash = key.secretHash
     var entry = cache.withLock { $0.value(for: key.keyId) }
-    if entry.map({ $0.freshUntil <= request.received }) ?? true {
+    if !Self.isFresh(entry, at: request.received) {
       entry = try await refreshed(key.keyId, hash, known: entry, now: request.received)
     }
     return try Self.check(entry?.record, hash, scope, at: request.received)
@@ -62,7 +68,7 @@ public final class APIKeys: Sendable {
     let hash = key.secretHash
     let known = cache.withLock { $0.value(for: key.keyId) }
     var entry = known
-    if known.map({ $0.freshUntil <= request.received }) ?? true {
+    if !Self.isFresh(known, at: request.received) {
       if isDatabaseAway {
         if known?.record == nil { entry = nil }
       } else {

@@ -63,13 +63,13 @@ public final class Spool: Sendable {
   /// - Parameter bytesMax: what it may take on disk; at least 4 MiB.
   public init(path: String, bytesMax: Int, log: Log = .none, metrics: Metrics = Metrics()) throws(SpoolFailure) {
     self.bytesMax = bytesMax
-    segmentSize = min(max(bytesMax / 16, 2 << 20), 64 << 20)
     self.log = log
     self.metrics = SpoolMetrics(metrics)
     // A file that grows past RLIMIT_FSIZE is an error to deal with, not the end of the process.
     signal(SIGXFSZ, SIG_IGN)
     do {
       folder = try SpoolFolder(path)
+      segmentSize = min(max(min(bytesMax, try folder.space().all) / 16, 2 << 20), 64 << 20)
       let file = try SpoolFile.open(path + "/lock", O_RDWR | O_CREAT)
       guard file.lock() else { throw SpoolFailure.inUse(path) }
       lock = Mutex(file)
