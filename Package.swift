@@ -117,7 +117,8 @@ let testTargets: [Target] = [
   .testTarget(
     name: "freshtrackTests",
     dependencies: [
-      "freshtrack", "Basics", "ColdChain", "JSON", "Runtime", "PostgreSQL", "CPostgreSQL", "Migrations", "TestSupport",
+      "freshtrack", "Basics", "ColdChain", "HTTP", "HTTPServer", "Identity", "JSON", "Runtime", "PostgreSQL",
+      "CPostgreSQL", "Migrations", "TestSupport",
     ],
     path: "Tests/freshtrackTests",
     swiftSettings: strict),

@@ -62,7 +62,9 @@ struct Composition: Sendable {
     ingest = IngestRoutes(
       database: database, keys: keys, clock: parts.clock, log: parts.log, metrics: parts.metrics, spool: parts.spool,
       isAway: parts.isDatabaseAway, isReady: { try await Schema.require(on: database, log: parts.log) })
-    routes = operations + ingest.routes + (parts.settings.flag("READ_ONLY") ? api.map(Self.frozen) : api)
+    let described =
+      operations + ingest.routes + (parts.settings.flag("READ_ONLY") ? api.map(Self.frozen) : api)
+    routes = described + DocumentationRoutes(of: described, version: programVersion).routes
     metricsRoutes = MetricsRoutes(metrics: parts.metrics, audience: .anyone).routes
 
     self.board = board
@@ -99,9 +101,11 @@ struct Composition: Sendable {
     switch route.method {
     case .get, .head, .options: return route
     default:
-      return Route(route.method, route.pattern, content: .any) { _ in
+      var frozen = Route(route.method, route.pattern, content: .any) { _ in
         throw HTTPError.unavailable("This installation is read-only for now", retryAfter: 60)
       }
+      frozen.contract = route.contract
+      return frozen
     }
   }
 }

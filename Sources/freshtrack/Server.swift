@@ -21,7 +21,7 @@ struct Server: Sendable {
   private let log: Log
   private let loops: LoopGroup
   private let database: Database
-  private let composition: Composition
+  let composition: Composition
   private let servers: [HTTPServer]
   private let runner: JobRunner
   private let grace: Duration

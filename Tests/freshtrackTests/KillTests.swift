@@ -11,7 +11,7 @@ private let kills = ProcessInfo.processInfo.environment["FRESHTRACK_KILLS"].flat
 struct KillTests {
   @Test("what was acknowledged is stored exactly once, whenever the server was killed, with and without its database")
   func kill() async throws {
-    let account = try await onThread {
+    let account = try await blocking {
       let place = try Installation()
       defer { place.remove() }
       let storm = try Storm(place)

@@ -83,7 +83,7 @@ struct OutageTests {
 
   @Test("uplinks are acknowledged all the time, each is stored exactly once, and every excursion has its alert")
   func outages() async throws {
-    let account = try await onThread {
+    let account = try await blocking {
       let place = try Installation()
       defer { place.remove() }
       let storm = try Storm(place)
@@ -109,7 +109,7 @@ struct OutageTests {
 
   @Test("two servers on one database, among requests that end in their middle, store each uplink once")
   func two() async throws {
-    let account = try await onThread {
+    let account = try await blocking {
       let place = try Installation()
       defer { place.remove() }
       let port = place.port + 1

@@ -212,10 +212,3 @@ final class Storm {
     }
   }
 }
-
-/// Runs what blocks on a thread of its own: the pool of the tests has few.
-func onThread<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
-  try await withCheckedThrowingContinuation { continuation in
-    DispatchQueue(label: "blocking").async { continuation.resume(with: Result { try body() }) }
-  }
-}

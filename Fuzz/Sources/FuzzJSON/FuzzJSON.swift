@@ -117,7 +117,7 @@ private func fields(_ root: JSONValue) {
     _ = fields.bool(key, default: false)
     _ = fields.optionalUUID(key)
     _ = fields.optionalInstant(key)
-    _ = fields.objects(key, count: 0...3)
+    _ = fields.objects(key, count: 0...3) { $0.optionalString(key, 0...5) }
     do {
       try fields.check()
     } catch {

@@ -1,3 +1,6 @@
+import ColdChain
+import JSON
+
 public enum AlertStatus: String, Sendable, CaseIterable {
   case active
   case acknowledged
@@ -27,4 +30,27 @@ public enum AlertType: String, Sendable, CaseIterable {
   case batteryDepleted = "battery_depleted"
   case defrostOverrun = "defrost_overrun"
   case probeDisconnected = "probe_disconnected"
+}
+
+extension Schema {
+  /// The temperature is in `temperatureUnit`.
+  static let alert = Schema.object(
+    "Alert",
+    [
+      .uuid("id"), .uuid("unitId").orNull, .uuid("deviceId").orNull, .uuid("incidentId").orNull,
+      .uuid("alertRuleId").orNull, .choice("alertType", AlertType.self), .choice("severity", AlertSeverity.self),
+      .choice("status", AlertStatus.self), .text("message"), .number("triggerTemperature").orNull,
+      .choice("temperatureUnit", TemperatureUnit.self), .choice("thresholdViolated", NewAlert.Limit.self).orNull,
+      .instant("triggeredAt"), .instant("acknowledgedAt").orNull, .uuid("acknowledgedBy").orNull,
+      .instant("resolvedAt").orNull, .uuid("resolvedBy").orNull, .text("resolution").orNull,
+      .text("resolutionType").orNull, .instant("escalatedAt").orNull, .integer("escalationLevel"), .any("metadata"),
+      .text("unitName").orNull, .uuid("areaId").orNull, .text("areaName").orNull, .uuid("siteId").orNull,
+      .text("siteName").orNull, .instant("createdAt"), .instant("updatedAt"),
+    ])
+
+  static let alertNote = Schema.object(
+    "AlertNote",
+    [
+      .uuid("id"), .text("kind"), .text("text"), .uuid("author"), .text("authorName").orNull, .instant("createdAt"),
+    ])
 }

@@ -1,6 +1,5 @@
 import Basics
 import ColdChain
-import HTTP
 import Identity
 import Places
 import PostgreSQL
@@ -18,8 +17,7 @@ struct AlertQuery {
   let page: Page
   let shownIn: Value
 
-  init(_ request: Request) throws(HTTPError) {
-    var query = Query(request)
+  init(_ query: inout Query) {
     statuses = query.choices("status", of: AlertStatus.self)
     severities = query.choices("severity", of: AlertSeverity.self)
     types = query.choices("alertType", of: AlertType.self)
@@ -30,7 +28,6 @@ struct AlertQuery {
     end = query.instant("end")
     page = Page(&query)
     shownIn = TemperatureUnit.asked(&query)
-    try query.check()
   }
 
   /// `$2` to `$9` of the statements that list and count.

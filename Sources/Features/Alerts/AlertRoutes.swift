@@ -18,26 +18,31 @@ public struct AlertRoutes: Sendable {
   }
 
   public func routes(_ gate: Gate) -> [Route] {
-    Array(
+    let all = "/api/orgs/:organizationId/alerts"
+    let one = all + "/:alertId"
+    let shown = TemperatureUnit.asked
+    return Array(
       [
-        gate.get("/api/orgs/:organizationId/alerts", .viewer, list),
-        gate.get("/api/orgs/:organizationId/alerts/:alertId", .viewer, get),
-        gate.get("/api/orgs/:organizationId/alerts/:alertId/notes", .viewer, notes),
-        gate.post("/api/orgs/:organizationId/alerts/:alertId/acknowledge", .staff, acknowledge),
-        gate.post("/api/orgs/:organizationId/alerts/:alertId/resolve", .staff, resolve),
+        gate.get(all, .viewer, "Alerts, newest first", asks: AlertQuery.init, gives: .list(.alert), list),
+        gate.get(one, .viewer, "An alert", asks: shown, gives: .one(.alert), get),
+        gate.get(one + "/notes", .viewer, "What people noted on an alert", gives: .list(.alertNote), notes),
+        gate.post(
+          one + "/acknowledge", .staff, "Take an active alert", asks: shown,
+          takes: .fields(mayBeEmpty: true) { $0.optionalString("notes", 0...1000) }, gives: .one(.alert), acknowledge),
+        gate.post(
+          one + "/resolve", .staff, "End an alert and tell what was done", asks: shown, takes: .fields(Resolution.init),
+          gives: .one(.alert), resolve),
       ].joined())
   }
 
-  @Sendable func list(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
-    let wanted = try AlertQuery(request)
+  @Sendable func list(_ request: Request, _ scope: OrganizationScope, _ wanted: AlertQuery) async throws -> Response {
     let response = Response.rows(try await store.list(wanted, scope).json)
     guard wanted.page.counts else { return response }
     return response.with(.totalCount, "\(try await store.count(wanted, scope))")
   }
 
-  @Sendable func get(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
-    let unit = try temperatureUnit(request)
-    return try .row(await store.get(try request.uuid("alertId"), shownIn: unit, scope), or: "Alert")
+  @Sendable func get(_ request: Request, _ scope: OrganizationScope, _ unit: Value) async throws -> Response {
+    try .row(await store.get(try request.uuid("alertId"), shownIn: unit, scope), or: "Alert")
   }
 
   @Sendable func notes(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
@@ -46,35 +51,19 @@ public struct AlertRoutes: Sendable {
     return .rows(try await store.notes(of: id, scope).json)
   }
 
-  @Sendable func acknowledge(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
+  @Sendable func acknowledge(
+    _ request: Request, _ scope: OrganizationScope, _ unit: Value, _ notes: String?
+  ) async throws -> Response {
     let id = try request.uuid("alertId")
-    let unit = try temperatureUnit(request)
-    var fields = try Fields(body: request.body.isEmpty ? Array("{}".utf8)[...] : request.body)
-    let notes = fields.optionalString("notes", 0...1000)
-    try fields.check()
     try await work.acknowledge(id, notes: notes, scope, request)
     return try .row(await store.get(id, shownIn: unit, scope), or: "Alert")
   }
 
-  @Sendable func resolve(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
+  @Sendable func resolve(
+    _ request: Request, _ scope: OrganizationScope, _ unit: Value, _ resolution: Resolution
+  ) async throws -> Response {
     let id = try request.uuid("alertId")
-    let unit = try temperatureUnit(request)
-    var fields = try Fields(body: request.body)
-    let resolution = Resolution(
-      text: fields.string("resolution", 1...2000),
-      correctiveAction: fields.optionalString("correctiveAction", 1...2000),
-      productDisposition: fields.optionalChoice("productDisposition", of: ProductDisposition.self),
-      rootCause: fields.optionalString("rootCause", 1...2000),
-      preventiveMeasures: fields.optionalString("preventiveMeasures", 1...2000))
-    try fields.check()
     try await work.resolve(id, resolution, scope, request)
     return try .row(await store.get(id, shownIn: unit, scope), or: "Alert")
-  }
-
-  private func temperatureUnit(_ request: Request) throws(HTTPError) -> Value {
-    var query = Query(request)
-    let unit = TemperatureUnit.asked(&query)
-    try query.check()
-    return unit
   }
 }

@@ -19,7 +19,7 @@ public struct NewAlert: Sendable {
   /// The condition had ended when it was found out about: the alert is a record, and nobody is told. Event time.
   public var endedAt: Instant?
 
-  public enum Limit: String, Sendable {
+  public enum Limit: String, Sendable, CaseIterable {
     case minimum = "min"
     case maximum = "max"
   }

@@ -18,6 +18,14 @@ struct Resolution: Sendable {
   let productDisposition: ProductDisposition?
   let rootCause: String?
   let preventiveMeasures: String?
+
+  init(_ fields: inout Fields) {
+    text = fields.string("resolution", 1...2000)
+    correctiveAction = fields.optionalString("correctiveAction", 1...2000)
+    productDisposition = fields.optionalChoice("productDisposition")
+    rootCause = fields.optionalString("rootCause", 1...2000)
+    preventiveMeasures = fields.optionalString("preventiveMeasures", 1...2000)
+  }
 }
 
 /// What people do with alerts.

@@ -11,46 +11,40 @@ public struct DeviceRoutes: Sendable {
   public init(database: Database) { store = DeviceStore(database: database) }
 
   public func routes(_ gate: Gate) -> [Route] {
-    Array(
+    let all = "/api/orgs/:organizationId/devices"
+    let one = all + "/:deviceId"
+    return Array(
       [
-        gate.get("/api/orgs/:organizationId/devices", .viewer, list),
-        gate.post("/api/orgs/:organizationId/devices", .admin, create),
-        gate.get("/api/orgs/:organizationId/devices/:deviceId", .viewer, get),
-        gate.put("/api/orgs/:organizationId/devices/:deviceId", .admin, update),
-        gate.delete("/api/orgs/:organizationId/devices/:deviceId", .admin, delete),
-        gate.post("/api/orgs/:organizationId/devices/:deviceId/restore", .admin, restore),
-        gate.get("/api/orgs/:organizationId/devices/:deviceId/assignments", .viewer, assignments),
+        gate.get(all, .viewer, "Devices by name", asks: DeviceFilter.init, gives: .list(.device), list),
+        gate.post(all, .admin, "Create a device", takes: .create(DeviceDraft.init), gives: .created(.device), create),
+        gate.get(one, .viewer, "A device", gives: .one(.device), get),
+        gate.put(one, .admin, "Change a device", takes: .change(DeviceDraft.init), gives: .one(.device), update),
+        gate.delete(one, .admin, "Delete a device", delete),
+        gate.post(one + "/restore", .admin, "Bring a deleted device back", gives: .one(.device), restore),
+        gate.get(
+          one + "/assignments", .viewer, "Where the device was, newest first", gives: .list(.deviceAssignment),
+          assignments),
       ].joined())
   }
 
-  @Sendable func list(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
-    var query = Query(request)
-    let unitId = query.uuid("unitId")
-    let siteId = query.uuid("siteId")
-    try query.check()
-    return .rows(try await store.list(unit: unitId, site: siteId, scope).json)
+  @Sendable func list(_ request: Request, _ scope: OrganizationScope, _ wanted: DeviceFilter) async throws -> Response {
+    .rows(try await store.list(unit: wanted.unitId, site: wanted.siteId, scope).json)
   }
 
   @Sendable func get(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
     try .row(await store.get(try request.uuid("deviceId"), scope), or: "Device")
   }
 
-  @Sendable func create(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
-    var draft = try Draft(.create, body: request.body)
-    let assignment = assignment(&draft)
-    let row = try self.row(draft)
-    return try await conflicting {
-      try .row(await store.create(row, assignment, scope, request), .created, or: "Device")
+  @Sendable func create(_ request: Request, _ scope: OrganizationScope, _ draft: DeviceDraft) async throws -> Response {
+    try await conflicting {
+      try .row(await store.create(draft.row, draft.assignment, scope, request), .created, or: "Device")
     }
   }
 
-  @Sendable func update(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
+  @Sendable func update(_ request: Request, _ scope: OrganizationScope, _ draft: DeviceDraft) async throws -> Response {
     let id = try request.uuid("deviceId")
-    var draft = try Draft(.change, body: request.body)
-    let assignment = assignment(&draft)
-    let row = try self.row(draft)
     return try await conflicting {
-      try .row(await store.update(id, row, assignment, scope, request), or: "Device")
+      try .row(await store.update(id, draft.row, draft.assignment, scope, request), or: "Device")
     }
   }
 
@@ -68,39 +62,10 @@ public struct DeviceRoutes: Sendable {
     }
   }
 
-  /// Where the device was, newest first.
   @Sendable func assignments(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
     let id = try request.uuid("deviceId")
     guard try await !store.get(id, scope).isEmpty else { throw HTTPError.notFound("Device") }
     return .rows(try await store.assignments(of: id, scope).json)
-  }
-
-  // MARK: - Fields
-
-  private func row(_ draft: consuming Draft) throws -> Value {
-    draft.text("name", length: 1...256)
-    draft.eui("devEui", "dev_eui", required: true)
-    draft.eui("joinEui", "join_eui", required: false)
-    draft.optionalText("description", upTo: 2048)
-    draft.optionalText("model", upTo: 128)
-    draft.optionalText("deviceId", "device_id", upTo: 36)
-    draft.choice("status", of: DeviceStatus.self, default: .inactive)
-    draft.optionalInteger("expectedIntervalSeconds", "expected_interval_seconds", in: 10...604_800)
-    draft.bool("isActive", "is_active", default: true)
-    return try draft.row()
-  }
-
-  /// `unitId` null takes the device off its unit; without `unitId` it stays where it is.
-  private func assignment(_ draft: inout Draft) -> DeviceAssignment? {
-    let channel = draft.fields.optionalString("channel", 1...64)
-    let from = draft.fields.optionalInstant("assignedFrom")
-    guard draft.sets("unitId") else {
-      if draft.sets("channel") || from != nil {
-        draft.fields.problem("unitId", "is required with channel or assignedFrom")
-      }
-      return nil
-    }
-    return DeviceAssignment(unitId: draft.fields.optionalUUID("unitId"), channel: channel, from: from)
   }
 
   private func conflicting<R>(_ body: () async throws -> R) async throws -> R {
@@ -112,25 +77,5 @@ public struct DeviceRoutes: Sendable {
       default: throw error
       }
     }
-  }
-}
-
-public enum DeviceStatus: String, Sendable, CaseIterable {
-  case active
-  case inactive
-  case pairing
-  case error
-}
-
-extension Draft {
-  fileprivate mutating func eui(_ name: String, _ column: String, required: Bool) {
-    if required ? purpose == .change && !sets(name) : !sets(name) { return }
-    if !required, fields.isNull(name) { return set(column, nil as String?) }
-    let text = fields.string(name, 1...64)
-    guard let eui = EUI64(text) else {
-      if !text.isEmpty { fields.problem(name, "must be 16 hexadecimal digits") }
-      return
-    }
-    set(column, eui.description)
   }
 }

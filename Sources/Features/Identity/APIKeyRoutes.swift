@@ -11,11 +11,14 @@ public struct APIKeyRoutes: Sendable {
   public init(database: Database) { store = APIKeyStore(database: database) }
 
   public func routes(_ gate: Gate) -> [Route] {
-    Array(
+    let all = "/api/orgs/:organizationId/api-keys"
+    return Array(
       [
-        gate.get("/api/orgs/:organizationId/api-keys", .admin, list),
-        gate.post("/api/orgs/:organizationId/api-keys", .admin, create),
-        gate.delete("/api/orgs/:organizationId/api-keys/:apiKeyId", .admin, revoke),
+        gate.get(all, .admin, "The keys of machines, never their secrets", gives: .list(.apiKey), list),
+        gate.post(
+          all, .admin, "Make a key; only this answer ever holds it", takes: .fields(NewAPIKey.init),
+          gives: .created(.newAPIKey), create),
+        gate.delete(all + "/:apiKeyId", .admin, "Revoke a key", revoke),
       ].joined())
   }
 
@@ -23,31 +26,14 @@ public struct APIKeyRoutes: Sendable {
     .rows(try await store.list(scope).json)
   }
 
-  /// The only answer that ever holds the key itself.
-  @Sendable func create(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
-    var fields = try Fields(body: request.body)
-    let name = fields.string("name", 1...256)
-    let scopes = scopes(&fields)
-    let siteId = fields.optionalUUID("siteId")
-    let expiresAt = fields.optionalInstant("expiresAt")
-    if let expiresAt, expiresAt <= request.received { fields.problem("expiresAt", "must be in the future") }
-    if siteId != nil, scopes.contains(.read) { fields.problem("siteId", "is only for keys that do not read") }
-    try fields.check()
+  @Sendable func create(_ request: Request, _ scope: OrganizationScope, _ new: NewAPIKey) async throws -> Response {
+    if let expiresAt = new.expiresAt, expiresAt <= request.received {
+      throw InvalidFields("expiresAt", "must be in the future")
+    }
     let (key, text) = APIKey.make()
     return try await refusing(["api_keys_organization_id_site_id_fkey": InvalidFields("siteId", "is not a site")]) {
-      let rows = try await store.create(
-        key, text: text, name: name, scopes: scopes, siteId: siteId, expiresAt: expiresAt, scope, request)
-      return try .row(rows, .created, or: "API key")
+      try .row(await store.create(key, text: text, new, scope, request), .created, or: "API key")
     }
-  }
-
-  private func scopes(_ fields: inout Fields) -> [APIKeyScope] {
-    guard let scopes = fields.optionalStrings("scopes", count: 1...APIKeyScope.allCases.count, 1...32) else {
-      return [.ingest]
-    }
-    let known = scopes.compactMap(APIKeyScope.init(rawValue:))
-    if known.count != scopes.count { fields.problem("scopes", "may hold ingest and read") }
-    return known
   }
 
   @Sendable func revoke(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
@@ -56,4 +42,31 @@ public struct APIKeyRoutes: Sendable {
     }
     return .noContent
   }
+}
+
+/// What is asked of a new key.
+struct NewAPIKey {
+  let name: String
+  let scopes: [APIKeyScope]
+  let siteId: UUID?
+  let expiresAt: Instant?
+
+  init(_ fields: inout Fields) {
+    name = fields.string("name", 1...256)
+    scopes = fields.optionalChoices("scopes", count: 1...APIKeyScope.allCases.count) ?? [.ingest]
+    siteId = fields.optionalUUID("siteId")
+    expiresAt = fields.optionalInstant("expiresAt")
+    if siteId != nil, scopes.contains(.read) { fields.problem("siteId", "is only for keys that do not read") }
+  }
+}
+
+extension Schema {
+  static let apiKey = Schema.object("APIKey", apiKeyFields)
+  static let newAPIKey = Schema.object("NewAPIKey", apiKeyFields + [.text("key")])
+
+  private static let apiKeyFields: [Property] = [
+    .uuid("id"), .text("keyId"), .text("name"), .array("scopes", of: .choice(APIKeyScope.self)),
+    .uuid("siteId").orNull, .instant("createdAt"), .instant("expiresAt").orNull, .instant("lastUsedAt").orNull,
+    .instant("revokedAt").orNull,
+  ]
 }

@@ -18,8 +18,7 @@ struct APIKeyStore: Sendable {
   }
 
   func create(
-    _ key: APIKey, text: String, name: String, scopes: [APIKeyScope], siteId: UUID?, expiresAt: Instant?,
-    _ scope: OrganizationScope, _ request: Request
+    _ key: APIKey, text: String, _ new: NewAPIKey, _ scope: OrganizationScope, _ request: Request
   ) async throws -> Rows {
     try await database.query(
       """
@@ -33,8 +32,8 @@ struct APIKeyStore: Sendable {
       """ + " " + Self.columns + ", $10::text AS key FROM k, log",
       [
         .uuid(scope.organizationId), Audit.author(scope, request), .text(key.keyId), .bytes(key.secretHash),
-        .text(name), .texts(scopes.map(\.rawValue)), .optional(siteId), .optional(expiresAt), .uuid(scope.userId),
-        .text(text),
+        .text(new.name), .texts(new.scopes.map(\.rawValue)), .optional(new.siteId), .optional(new.expiresAt),
+        .uuid(scope.userId), .text(text),
       ])
   }
 

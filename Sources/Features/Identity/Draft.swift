@@ -14,9 +14,18 @@ public struct Draft {
   private var columns = JSONWriter()
 
   public init(_ purpose: Purpose, body: ArraySlice<UInt8>) throws(InvalidBody) {
+    self.init(purpose, try Fields(body: body))
+  }
+
+  private init(_ purpose: Purpose, _ fields: Fields) {
     self.purpose = purpose
-    fields = try Fields(body: body)
+    self.fields = fields
     columns.beginObject()
+  }
+
+  /// The object that `read` takes, as ``Fields/describe(_:)`` does it.
+  public static func describe(_ purpose: Purpose, _ read: (consuming Draft) throws -> Void) rethrows -> Schema {
+    try Fields.describe { try read(Draft(purpose, $0)) }
   }
 
   /// The row, when nothing was wrong with any field.
@@ -34,17 +43,26 @@ public struct Draft {
   public mutating func text(
     _ name: String, _ column: String? = nil, length: ClosedRange<Int>, default fallback: String? = nil
   ) {
-    guard asked(name, required: fallback == nil) else {
+    guard asked(name, .text(length), fallback.map { text in JSONWriter.bytes { $0.string(text) } }) else {
       if purpose == .create { columns.field(column ?? name, fallback) }
       return
     }
     columns.field(column ?? name, fields.string(name, length))
   }
 
+  /// Kept as what `parse` makes of it; nil is answered as "`name` must be `what`".
+  public mutating func text(
+    _ name: String, _ column: String, length: ClosedRange<Int>, must what: String, as example: String? = nil,
+    _ parse: (String) -> String?
+  ) {
+    guard asked(name, .text(length).noted("Must be \(what).", example: example)) else { return }
+    parsed(name, column, fields.string(name, length), what, parse)
+  }
+
   public mutating func integer(
     _ name: String, _ column: String, in range: ClosedRange<Int>, default fallback: Int? = nil
   ) {
-    guard asked(name, required: fallback == nil) else {
+    guard asked(name, .integer(range), fallback.map { Array("\($0)".utf8) }) else {
       if purpose == .create { columns.field(column, fallback) }
       return
     }
@@ -54,7 +72,7 @@ public struct Draft {
   public mutating func decimal(
     _ name: String, _ column: String, in range: ClosedRange<Decimal2>, default fallback: Decimal2
   ) {
-    guard asked(name, required: false) else {
+    guard asked(name, .decimal(range), Array("\(fallback)".utf8)) else {
       if purpose == .create { columns.field(column, fallback) }
       return
     }
@@ -62,7 +80,7 @@ public struct Draft {
   }
 
   public mutating func bool(_ name: String, _ column: String, default fallback: Bool) {
-    guard asked(name, required: false) else {
+    guard asked(name, .bool, Array("\(fallback)".utf8)) else {
       if purpose == .create { columns.field(column, fallback) }
       return
     }
@@ -73,7 +91,7 @@ public struct Draft {
   public mutating func choice<T: RawRepresentable & CaseIterable>(
     _ name: String, _ column: String? = nil, of type: T.Type, default fallback: T? = nil
   ) -> T? where T.RawValue == String {
-    guard asked(name, required: fallback == nil) else {
+    guard asked(name, .choice(type), fallback.map { Array("\"\($0.rawValue)\"".utf8) }) else {
       if purpose == .create { columns.field(column ?? name, fallback?.rawValue) }
       return fallback
     }
@@ -82,11 +100,41 @@ public struct Draft {
     return value
   }
 
+  /// The body gives a value, or must. A new row takes the fallback of a field that is absent; a row that changes keeps
+  /// its value.
+  private func asked(_ name: String, _ schema: @autoclosure () -> Schema, _ fallback: @autoclosure () -> [UInt8]? = nil)
+    -> Bool
+  {
+    if fields.present(name), !fields.isDescribing { return true }
+    let fallback = purpose == .create ? fallback() : nil
+    let isRequired = purpose == .create && fallback == nil
+    fields.note(Schema.Property(name, schema(), isRequired: isRequired, fallback: fallback))
+    return isRequired && !fields.isDescribing
+  }
+
   // MARK: - Columns that may be null
 
   public mutating func optionalText(_ name: String, _ column: String? = nil, upTo length: Int) {
     guard sets(name) else { return }
     columns.field(column ?? name, fields.optionalString(name, 0...length))
+  }
+
+  /// Kept as what `parse` makes of it; nil is answered as "`name` must be `what`".
+  public mutating func optionalText(
+    _ name: String, _ column: String, length: ClosedRange<Int>, must what: String, _ parse: (String) -> String?
+  ) {
+    guard sets(name) else { return }
+    guard let text = fields.optionalString(name, length) else { return columns.field(column, nil as String?) }
+    parsed(name, column, text, what, parse)
+  }
+
+  /// An empty text is a problem that has been told already.
+  private mutating func parsed(
+    _ name: String, _ column: String, _ text: String, _ what: String, _ parse: (String) -> String?
+  ) {
+    let value = parse(text)
+    if value == nil, !text.isEmpty { fields.problem(name, "must be \(what)") }
+    columns.field(column, value)
   }
 
   public mutating func optionalInteger(_ name: String, _ column: String, in range: ClosedRange<Int>) {
@@ -119,9 +167,6 @@ public struct Draft {
 
   // MARK: - What the body names
 
-  /// The body gives a value, or must.
-  private func asked(_ name: String, required: Bool) -> Bool { sets(name) || (required && purpose == .create) }
-
-  /// The body gives a value or null.
+  /// The body gives a value or null. While it is described it gives every one.
   public func sets(_ name: String) -> Bool { fields.present(name) }
 }

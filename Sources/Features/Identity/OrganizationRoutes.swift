@@ -10,15 +10,21 @@ public struct OrganizationRoutes: Sendable {
   public init(database: Database) { store = OrganizationStore(database: database) }
 
   public func routes(_ gate: Gate) -> [Route] {
-    Array(
+    let one = "/api/orgs/:organizationId"
+    return Array(
       [
-        gate.user(.get, "/api/auth/me", me),
-        gate.user(.get, "/api/orgs", list),
-        gate.user(.post, "/api/orgs", create),
-        gate.get("/api/orgs/:organizationId", .viewer, get),
-        gate.put("/api/orgs/:organizationId", .owner, update),
-        gate.get("/api/orgs/:organizationId/members", .viewer, members),
-        gate.get("/api/orgs/:organizationId/audit/verify", .admin, verifyAudit),
+        gate.user(.get, "/api/auth/me", "Who am I", gives: .one(.me), me),
+        gate.user(.get, "/api/orgs", "The organizations I belong to", gives: .list(.ownOrganization), list),
+        gate.user(
+          .post, "/api/orgs", "Create an organization and own it", takes: .create(NewOrganization.init),
+          gives: .created(.organization), create),
+        gate.get(one, .viewer, "An organization", gives: .one(.organization), get),
+        gate.put(
+          one, .owner, "Change an organization", takes: .change(changes), gives: .one(.organization), update),
+        gate.get(one + "/members", .viewer, "Its members", gives: .list(.member), members),
+        gate.get(
+          one + "/audit/verify", .admin, "Recompute the chain of the audit log", gives: .one(.auditVerdict), verifyAudit
+        ),
       ].joined())
   }
 
@@ -30,28 +36,15 @@ public struct OrganizationRoutes: Sendable {
     .rows(try await store.list(principal).json)
   }
 
-  @Sendable func create(_ request: Request, _ principal: Principal) async throws -> Response {
-    var draft = try Draft(.create, body: request.body)
-    let name = draft.fields.string("name", 1...256)
-    draft.text("name", length: 1...256)
-    draft.text("timezone", length: 1...100, default: "UTC")
-    draft.choice("complianceMode", "compliance_mode", of: ComplianceMode.self, default: .standard)
-    var slug = Slug(from: name)
-    if draft.sets("slug") {
-      let text = draft.fields.string("slug", 1...64)
-      if let given = Slug(text) {
-        slug = given
-      } else {
-        draft.fields.problem("slug", "must be lower-case letters, digits and inner hyphens")
-      }
-    }
-    draft.set("slug", slug.text)
-    let row = try draft.row()
+  @Sendable func create(
+    _ request: Request, _ principal: Principal, _ organization: NewOrganization
+  ) async throws -> Response {
     do {
       return try await refusing(unknownTimeZone) {
-        try .row(await store.create(row, principal, request), .created, or: "Organization")
+        try .row(await store.create(organization.row, principal, request), .created, or: "Organization")
       }
     } catch let error as DatabaseError where error.violated == "organizations_slug" {
+      let slug = organization.slug
       var conflict = HTTPError.conflict("The slug \(slug.text) is taken")
       conflict.details = try await store.free(of: slug.suggestions).enumerated().map {
         HTTPError.Detail(path: "suggestions/\($0.offset)", message: $0.element)
@@ -64,14 +57,16 @@ public struct OrganizationRoutes: Sendable {
     try .row(await store.get(scope), or: "Organization")
   }
 
-  @Sendable func update(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
-    var draft = try Draft(.change, body: request.body)
+  private func changes(_ draft: consuming Draft) throws -> Value {
     draft.text("name", length: 1...256)
     draft.text("timezone", length: 1...100)
     draft.choice("complianceMode", "compliance_mode", of: ComplianceMode.self)
     draft.optionalText("logoUrl", "logo_url", upTo: 2048)
-    let row = try draft.row()
-    return try await refusing(unknownTimeZone) {
+    return try draft.row()
+  }
+
+  @Sendable func update(_ request: Request, _ scope: OrganizationScope, _ row: Value) async throws -> Response {
+    try await refusing(unknownTimeZone) {
       try .row(await store.update(row, scope, request), or: "Organization")
     }
   }
@@ -80,7 +75,6 @@ public struct OrganizationRoutes: Sendable {
     .rows(try await store.members(scope).json)
   }
 
-  /// Recomputes the chain of the audit log.
   @Sendable func verifyAudit(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
     let broken = try await Audit.firstBroken(in: scope, database: store.database)
     return .json(
@@ -91,9 +85,4 @@ public struct OrganizationRoutes: Sendable {
         }
       })
   }
-}
-
-public enum ComplianceMode: String, Sendable, CaseIterable {
-  case standard
-  case haccp
 }

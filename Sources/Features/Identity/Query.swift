@@ -1,33 +1,82 @@
 import Basics
 import HTTP
+import JSON
 
 /// Takes the parameters of a query string and collects every problem before it throws.
+///
+/// The code that takes them also describes them: see ``Fields``.
 public struct Query {
-  private let request: Request
+  /// Nil while the parameters are described.
+  private let request: Request?
   private var problems: [HTTPError.Detail] = []
+  private var notes: [Schema.Property] = []
 
   public init(_ request: Request) { self.request = request }
+
+  private init() { request = nil }
+
+  /// The parameters that `read` takes. It runs over nothing and gets placeholders.
+  static func describe(_ read: (inout Query) throws -> Void) rethrows -> [Schema.Property] {
+    var query = Query()
+    try read(&query)
+    return query.notes
+  }
 
   public mutating func problem(_ name: String, _ message: String) {
     problems.append(HTTPError.Detail(path: name, message: message))
   }
 
   public func check() throws(HTTPError) {
-    if !problems.isEmpty { throw .validation(problems) }
+    if request != nil, !problems.isEmpty { throw .validation(problems) }
+  }
+
+  /// The first value of that name, decoded.
+  private mutating func value(_ name: String, _ schema: @autoclosure () -> Schema, default fallback: String? = nil)
+    -> String?
+  {
+    guard let request else {
+      note(name, schema(), fallback)
+      return nil
+    }
+    return request.query(name)
+  }
+
+  private mutating func note(_ name: String, _ schema: Schema, _ fallback: String? = nil) {
+    guard !notes.contains(where: { $0.name == name }) else { return }
+    notes.append(Schema.Property(name, schema, isRequired: false, fallback: fallback.map { Array($0.utf8) }))
+  }
+
+  // MARK: - Values
+
+  public mutating func text(_ name: String, _ length: ClosedRange<Int>) -> String? {
+    guard let text = value(name, .text(length)) else { return nil }
+    guard length.contains(text.unicodeScalars.count), !text.utf8.contains(0) else {
+      problem(name, "must have \(length.lowerBound) to \(length.upperBound) characters")
+      return nil
+    }
+    return text
   }
 
   public mutating func int(_ name: String, in range: ClosedRange<Int>, default fallback: Int) -> Int {
-    guard let text = request.query(name) else { return fallback }
+    guard let text = value(name, .integer(range), default: "\(fallback)") else { return fallback }
+    return int(name, text, range) ?? fallback
+  }
+
+  public mutating func int(_ name: String, in range: ClosedRange<Int>) -> Int? {
+    value(name, .integer(range)).flatMap { int(name, $0, range) }
+  }
+
+  private mutating func int(_ name: String, _ text: String, _ range: ClosedRange<Int>) -> Int? {
     guard let value = ASCII.unsigned(text.utf8), range.contains(value) else {
       problem(name, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
-      return fallback
+      return nil
     }
     return value
   }
 
   /// `true` or `1`, `false` or `0`.
   public mutating func bool(_ name: String) -> Bool {
-    switch request.query(name) {
+    switch value(name, .bool, default: "false") {
     case nil, "false", "0": return false
     case "true", "1": return true
     default:
@@ -37,7 +86,7 @@ public struct Query {
   }
 
   public mutating func uuid(_ name: String) -> UUID? {
-    guard let text = request.query(name) else { return nil }
+    guard let text = value(name, .uuid) else { return nil }
     let value = UUID(text)
     if value == nil { problem(name, "must be a UUID") }
     return value
@@ -45,7 +94,7 @@ public struct Query {
 
   /// A date-time with `Z` or an offset. The `+` of an offset that came unescaped, and so as a space, is put back.
   public mutating func instant(_ name: String) -> Instant? {
-    guard let text = request.query(name) else { return nil }
+    guard let text = value(name, .instant) else { return nil }
     var bytes = Array(text.utf8)
     if bytes.count > 19, bytes[bytes.count - 6] == 0x20 { bytes[bytes.count - 6] = 0x2B }
     let value = Instant(rfc3339: bytes)
@@ -55,15 +104,27 @@ public struct Query {
 
   public mutating func choice<T: RawRepresentable & CaseIterable>(_ name: String, of type: T.Type) -> T?
   where T.RawValue == String {
-    guard let text = request.query(name) else { return nil }
+    guard let text = value(name, .choice(type)) else { return nil }
     let value = T(rawValue: text)
     if value == nil { problem(name, Self.list(type)) }
     return value
   }
 
+  public mutating func choice<T: RawRepresentable & CaseIterable>(_ name: String, default fallback: T) -> T
+  where T.RawValue == String {
+    guard let text = value(name, .choice(T.self), default: "\"\(fallback.rawValue)\"") else { return fallback }
+    let value = T(rawValue: text)
+    if value == nil { problem(name, Self.list(T.self)) }
+    return value ?? fallback
+  }
+
   /// Values that are repeated (`status=a&status=b`), separated by commas, or both. Nil when the name is absent.
   public mutating func choices<T: RawRepresentable & CaseIterable>(_ name: String, of type: T.Type) -> [T]?
   where T.RawValue == String {
+    guard let request else {
+      note(name, .array(of: .choice(type)))
+      return nil
+    }
     let texts = request.queries(name).flatMap { $0.split(separator: ",").map(String.init) }
     guard !texts.isEmpty else { return nil }
     let values = texts.compactMap { T(rawValue: $0) }
@@ -86,7 +147,7 @@ public struct Page: Sendable, Equatable {
   public init(_ query: inout Query) {
     limit = query.int("limit", in: 1...1000, default: 100)
     let page = query.int("page", in: 1...1_000_000, default: 1)
-    offset = query.int("offset", in: 0...1_000_000_000, default: (page - 1) * limit)
+    offset = query.int("offset", in: 0...1_000_000_000) ?? (page - 1) * limit
     counts = query.bool("count")
   }
 }

@@ -52,8 +52,13 @@ public struct IngestRoutes: Sendable {
   public var routes: [Route] {
     [
       Route(
-        .post, "/api/webhooks/ttn", bodyLimit: Self.messageLimit, content: .any, logLevel: .debug, theThingsStack),
-      Route(.post, "/api/ingest/readings", bodyLimit: 1 << 20, logLevel: .debug, readings),
+        .post, "/api/webhooks/ttn", bodyLimit: Self.messageLimit, content: .any, logLevel: .debug, theThingsStack
+      ).described(
+        "Take a message of The Things Stack", by: [.apiKey, .webhookSecret], takes: Contract.Body(.map(of: .any)),
+        gives: .one(.taken)),
+      Route(.post, "/api/ingest/readings", bodyLimit: 1 << 20, logLevel: .debug, readings).described(
+        "Take readings of other senders", by: [.apiKey, .webhookSecret], takes: Contract.Body(SampleReader.schema),
+        gives: .one(.takenReadings)),
     ]
   }
 
@@ -171,4 +176,31 @@ public struct IngestRoutes: Sendable {
       }
     }
   }
+}
+
+extension Schema {
+  private enum Outcome: String, CaseIterable { case stored, duplicate, quarantined, spooled, ignored }
+  private enum ReadingOutcome: String, CaseIterable { case stored, duplicate, refused, spooled }
+  private enum Whole: String, CaseIterable { case spooled }
+
+  /// What became of a message.
+  fileprivate static let taken = Schema.object(
+    "Taken",
+    [
+      .bool("success"), .text("message"), .uuid("readingId").optional, .integer("alertsTriggered"),
+      .choice("status", Outcome.self), .choice("reason", QuarantineReason.self).optional,
+    ])
+
+  /// `results` are in the order of the readings.
+  fileprivate static let takenReadings = Schema.object(
+    "TakenReadings",
+    [
+      .bool("success"), .integer("insertedCount"), .array("readingIds", of: .uuid), .integer("alertsTriggered"),
+      .choice("status", Whole.self).optional,
+      .array(
+        "results",
+        of: .object([
+          .choice("status", ReadingOutcome.self), .uuid("readingId").optional, .text("reason").optional,
+        ])),
+    ])
 }

@@ -9,26 +9,25 @@ indirect enum Intake {
   case uplink(Uplink, body: ArraySlice<UInt8>)
   case deviceEvent(DeviceEvent, body: ArraySlice<UInt8>)
   case quarantine(QuarantinedUplink)
-  case sample(Sample)
+  case sample(Sample, by: IngestScope)
 
   /// The device that must be looked up for it.
   var deviceKey: DeviceKey? {
     switch self {
     case .uplink(let uplink, _): uplink.devEUI.map { .devEUI($0, organization: uplink.scope.organizationId) }
     case .deviceEvent(let event, _): event.devEUI.map { .devEUI($0, organization: event.scope.organizationId) }
-    case .sample(let sample): sample.deviceId.map { .id($0, organization: sample.scope.organizationId) }
+    case .sample(let sample, let scope): sample.deviceId.map { .id($0, organization: scope.organizationId) }
     case .quarantine: nil
     }
   }
 
   var unitId: UUID? {
-    if case .sample(let sample) = self { sample.unitId } else { nil }
+    if case .sample(let sample, _) = self { sample.unitId } else { nil }
   }
 }
 
 /// One reading of `POST /api/ingest/readings`: measured and decoded by whoever sends it.
 struct Sample {
-  let scope: IngestScope
   let unitId: UUID
   let deviceId: UUID?
   let recordedAt: Instant
@@ -68,7 +67,7 @@ extension Intake {
   func resolve(_ directory: Directory) -> Resolved {
     switch self {
     case .quarantine(let uplink): .quarantine(uplink)
-    case .sample(let sample): sample.resolve(directory)
+    case .sample(let sample, let scope): sample.resolve(directory, scope)
     case .deviceEvent(let event, let body): event.resolve(directory, body)
     case .uplink(let uplink, let body): uplink.resolve(directory, body)
     }
@@ -165,7 +164,7 @@ extension DeviceEvent {
 }
 
 extension Sample {
-  fileprivate func resolve(_ directory: Directory) -> Resolved {
+  fileprivate func resolve(_ directory: Directory, _ scope: IngestScope) -> Resolved {
     guard let rules = directory.rules(of: unitId), rules.organizationId == scope.organizationId,
       scope.siteId.map({ $0 == rules.siteId }) ?? true
     else { return .foreign("unitId is not a unit of this organization") }

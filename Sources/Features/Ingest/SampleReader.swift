@@ -11,33 +11,34 @@ enum SampleReader {
 
   private enum Source: String, CaseIterable { case ttn, manual, api, `import` }
 
+  static let schema = Fields.describe { _ = samples(&$0, arrivedAt: .distantPast) }
+
   /// Every problem of every item is named; then nothing of the request is taken.
   static func read(_ body: ArraySlice<UInt8>, _ scope: IngestScope, arrivedAt: Instant) throws -> [Intake] {
     var fields = try Fields(body: body)
-    var samples: [Sample] = []
-    for var item in fields.objects("readings", count: 1...countMax) {
-      samples.append(sample(&item, scope, arrivedAt))
-    }
+    let samples = samples(&fields, arrivedAt: arrivedAt)
     try fields.check()
-    return samples.map(Intake.sample)
+    return samples.map { .sample($0, by: scope) }
   }
 
-  private static func sample(_ item: inout Fields, _ scope: IngestScope, _ arrivedAt: Instant) -> Sample {
+  private static func samples(_ fields: inout Fields, arrivedAt: Instant) -> [Sample] {
+    fields.objects("readings", count: 1...countMax) { sample(&$0, arrivedAt) }
+  }
+
+  private static func sample(_ item: inout Fields, _ arrivedAt: Instant) -> Sample {
     let scale = item.choice("temperatureUnit", default: TemperatureUnit.celsius)
-    if item.value("temperature") == nil { item.problem("temperature", "is required") }
-    let degrees = item.optionalRoundedDecimal("temperature", in: -32_000...32_000)
-    let temperature = Temperature(hundredths: Int32(clamping: degrees?.hundredths ?? 0), in: scale)
+    let degrees = item.roundedDecimal("temperature", in: -32_000...32_000)
+    let temperature = Temperature(hundredths: Int32(clamping: degrees.hundredths), in: scale)
     if !Temperature.bounds.contains(temperature.celsius) || temperature.celsius < -273.15 {
       item.problem("temperature", "is not a temperature that can be measured")
     }
-    if item.value("recordedAt") == nil { item.problem("recordedAt", "is required") }
-    let recordedAt = item.optionalInstant("recordedAt") ?? arrivedAt
+    let recordedAt = item.instant("recordedAt")
     if !Measurements.believableAge.contains(arrivedAt - recordedAt) {
       item.problem("recordedAt", "must be within 45 days before and 5 minutes after now")
     }
     let source = item.choice("source", default: Source.api)
     return Sample(
-      scope: scope, unitId: item.uuid("unitId"), deviceId: item.optionalUUID("deviceId"), recordedAt: recordedAt,
+      unitId: item.uuid("unitId"), deviceId: item.optionalUUID("deviceId"), recordedAt: recordedAt,
       arrivedAt: arrivedAt, source: Reading.Source(rawValue: source.rawValue) ?? .api, temperature: temperature,
       humidity: item.optionalRoundedDecimal("humidity", in: 0...100).flatMap {
         Humidity(hundredths: Int32(clamping: $0.hundredths))

@@ -3,7 +3,7 @@ import JSON
 
 /// One thing that the answer of `/health` tells about.
 public struct HealthCheck: Sendable {
-  public enum Status: String, Sendable, Comparable {
+  public enum Status: String, Sendable, Comparable, CaseIterable {
     case pass
     /// Works, but somebody should look.
     case warn
@@ -52,7 +52,7 @@ public struct HealthCheck: Sendable {
 
 /// What all checks said at one moment.
 public struct HealthReport: Sendable {
-  public enum Status: String, Sendable {
+  public enum Status: String, Sendable, CaseIterable {
     case healthy
     case degraded
     case unhealthy

@@ -19,10 +19,15 @@ public struct HealthRoutes: Sendable {
 
   public var routes: [Route] {
     [
-      .immediate(.get, "/health/live", logLevel: .debug, live),
-      .immediate(.get, "/health/realtime", logLevel: .debug, realtime),
-      Route(.get, "/health/ready", logLevel: .debug, ready),
-      Route(.get, "/health", logLevel: .debug, health),
+      .immediate(.get, "/health/live", logLevel: .debug, live)
+        .described("The process is alive", gives: .one(.object([.bool("alive")]))),
+      .immediate(.get, "/health/realtime", logLevel: .debug, realtime)
+        .described("For clients of the earlier server", gives: .one(.realtime)),
+      Route(.get, "/health/ready", logLevel: .debug, ready)
+        .described(
+          "Requests can be served", gives: .one(.readiness).or(.json(.serviceUnavailable, .readiness))),
+      Route(.get, "/health", logLevel: .debug, health)
+        .described("How each part is", gives: .one(.health).or(.json(.serviceUnavailable, .health))),
     ]
   }
 
@@ -64,4 +69,26 @@ public struct HealthRoutes: Sendable {
         }
       })
   }
+}
+
+extension Schema {
+  fileprivate static let realtime = Schema.object([
+    .object("websocket", [.bool("enabled"), .integer("connections")])
+  ])
+
+  /// `reason` is there when it is not ready.
+  fileprivate static let readiness = Schema.object("Readiness", [.bool("ready"), .text("reason").optional])
+
+  fileprivate static let health = Schema.object(
+    "Health",
+    [
+      .choice("status", HealthReport.Status.self), .number("uptime"), .instant("timestamp"), .text("version"),
+      .text("environment"),
+      .value(
+        "checks",
+        .map(
+          of: .object(
+            "HealthCheck",
+            [.choice("status", HealthCheck.Status.self), .number("latency_ms"), .text("message").optional]))),
+    ])
 }

@@ -19,7 +19,12 @@ public struct MetricsRoutes: Sendable {
     self.audience = audience
   }
 
-  public var routes: [Route] { [.immediate(.get, "/metrics", logLevel: .debug, page)] }
+  public var routes: [Route] {
+    [
+      .immediate(.get, "/metrics", logLevel: .debug, page)
+        .described("What Prometheus scrapes; for private addresses", gives: .file("text/plain"))
+    ]
+  }
 
   /// For others than private addresses the route does not exist. A request that came through a proxy is never private:
   /// its sender is not who it seems.

@@ -10,14 +10,16 @@ public struct AreaRoutes: Sendable {
   public init(database: Database) { store = AreaStore(database: database) }
 
   public func routes(_ gate: Gate) -> [Route] {
-    Array(
+    let all = "/api/orgs/:organizationId/sites/:siteId/areas"
+    let one = all + "/:areaId"
+    return Array(
       [
-        gate.get("/api/orgs/:organizationId/sites/:siteId/areas", .viewer, list),
-        gate.post("/api/orgs/:organizationId/sites/:siteId/areas", .admin, create),
-        gate.get("/api/orgs/:organizationId/sites/:siteId/areas/:areaId", .viewer, get),
-        gate.put("/api/orgs/:organizationId/sites/:siteId/areas/:areaId", .admin, update),
-        gate.delete("/api/orgs/:organizationId/sites/:siteId/areas/:areaId", .admin, delete),
-        gate.post("/api/orgs/:organizationId/sites/:siteId/areas/:areaId/restore", .admin, restore),
+        gate.get(all, .viewer, "Areas of a site in their order", gives: .list(.area), list),
+        gate.post(all, .admin, "Create an area", takes: .create(row), gives: .created(.area), create),
+        gate.get(one, .viewer, "An area", gives: .one(.area), get),
+        gate.put(one, .admin, "Change an area", takes: .change(row), gives: .one(.area), update),
+        gate.delete(one, .admin, "Delete an area", delete),
+        gate.post(one + "/restore", .admin, "Bring a deleted area back", gives: .one(.area), restore),
       ].joined())
   }
 
@@ -26,9 +28,8 @@ public struct AreaRoutes: Sendable {
     .rows(try await store.list(site: try request.uuid("siteId"), scope).json)
   }
 
-  @Sendable func create(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
+  @Sendable func create(_ request: Request, _ scope: OrganizationScope, _ row: Value) async throws -> Response {
     let siteId = try request.uuid("siteId")
-    let row = try self.row(try Draft(.create, body: request.body))
     return try .row(await store.create(row, site: siteId, scope, request), .created, or: "Site")
   }
 
@@ -36,9 +37,8 @@ public struct AreaRoutes: Sendable {
     try .row(await store.get(try AreaPlace(request), scope), or: "Area")
   }
 
-  @Sendable func update(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
+  @Sendable func update(_ request: Request, _ scope: OrganizationScope, _ row: Value) async throws -> Response {
     let place = try AreaPlace(request)
-    let row = try self.row(try Draft(.change, body: request.body))
     return try .row(await store.update(place, row, scope, request), or: "Area")
   }
 

@@ -10,14 +10,16 @@ public struct SiteRoutes: Sendable {
   public init(database: Database) { store = SiteStore(database: database) }
 
   public func routes(_ gate: Gate) -> [Route] {
-    Array(
+    let all = "/api/orgs/:organizationId/sites"
+    let one = all + "/:siteId"
+    return Array(
       [
-        gate.get("/api/orgs/:organizationId/sites", .viewer, list),
-        gate.post("/api/orgs/:organizationId/sites", .admin, create),
-        gate.get("/api/orgs/:organizationId/sites/:siteId", .viewer, get),
-        gate.put("/api/orgs/:organizationId/sites/:siteId", .admin, update),
-        gate.delete("/api/orgs/:organizationId/sites/:siteId", .admin, delete),
-        gate.post("/api/orgs/:organizationId/sites/:siteId/restore", .admin, restore),
+        gate.get(all, .viewer, "Sites by name", gives: .list(.site), list),
+        gate.post(all, .admin, "Create a site", takes: .create(row), gives: .created(.site), create),
+        gate.get(one, .viewer, "A site", gives: .one(.site), get),
+        gate.put(one, .admin, "Change a site", takes: .change(row), gives: .one(.site), update),
+        gate.delete(one, .admin, "Delete a site", delete),
+        gate.post(one + "/restore", .admin, "Bring a deleted site back", gives: .one(.site), restore),
       ].joined())
   }
 
@@ -25,9 +27,8 @@ public struct SiteRoutes: Sendable {
     .rows(try await store.list(scope).json)
   }
 
-  @Sendable func create(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
-    let row = try self.row(try Draft(.create, body: request.body))
-    return try await refusing(unknownTimeZone) {
+  @Sendable func create(_ request: Request, _ scope: OrganizationScope, _ row: Value) async throws -> Response {
+    try await refusing(unknownTimeZone) {
       try .row(await store.create(row, scope, request), .created, or: "Site")
     }
   }
@@ -36,9 +37,8 @@ public struct SiteRoutes: Sendable {
     try .row(await store.get(try request.uuid("siteId"), scope), or: "Site")
   }
 
-  @Sendable func update(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
+  @Sendable func update(_ request: Request, _ scope: OrganizationScope, _ row: Value) async throws -> Response {
     let id = try request.uuid("siteId")
-    let row = try self.row(try Draft(.change, body: request.body))
     return try await refusing(unknownTimeZone) {
       try .row(await store.update(id, row, scope, request), or: "Site")
     }

@@ -15,56 +15,54 @@ public struct UnitRoutes: Sendable {
   public func routes(_ gate: Gate) -> [Route] {
     let nested = "/api/orgs/:organizationId/sites/:siteId/areas/:areaId/units"
     let flat = "/api/orgs/:organizationId/units"
+    let shown = TemperatureUnit.asked
     return Array(
       [
-        gate.get(nested, .viewer, listOfArea),
-        gate.post(nested, .manager, create),
-        gate.get(nested + "/:unitId", .viewer, get),
-        gate.put(nested + "/:unitId", .manager, update),
-        gate.delete(nested + "/:unitId", .manager, delete),
-        gate.post(nested + "/:unitId/restore", .manager, restore),
-        gate.get(flat, .viewer, list),
-        gate.get(flat + "/:unitId", .viewer, get),
-        gate.put(flat + "/:unitId", .manager, update),
-        gate.delete(flat + "/:unitId", .manager, delete),
-        gate.post(flat + "/:unitId/restore", .manager, restore),
+        gate.get(nested, .viewer, "Units of an area", asks: shown, gives: .list(.unit), listOfArea),
+        gate.post(
+          nested, .manager, "Create a unit", asks: shown, takes: .create(row), gives: .created(.unit), create),
+        gate.get(flat, .viewer, "Units in their order", asks: UnitFilter.init, gives: .list(.unit), list),
       ].joined())
+      + [nested, flat].flatMap { units in
+        let one = units + "/:unitId"
+        return Array(
+          [
+            gate.get(one, .viewer, "A unit", asks: shown, gives: .one(.unit), get),
+            gate.put(one, .manager, "Change a unit", asks: shown, takes: .change(row), gives: .one(.unit), update),
+            gate.delete(one, .manager, "Delete a unit", delete),
+            gate.post(
+              one + "/restore", .manager, "Bring a deleted unit back", asks: shown, gives: .one(.unit), restore),
+          ].joined())
+      }
   }
 
-  @Sendable func list(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
-    var query = Query(request)
-    let unit = TemperatureUnit.asked(&query)
-    let siteId = query.uuid("siteId")
-    let areaId = query.uuid("areaId")
-    try query.check()
-    return .rows(try await store.list(site: siteId, area: areaId, shownIn: unit, scope).json)
+  @Sendable func list(_ request: Request, _ scope: OrganizationScope, _ wanted: UnitFilter) async throws -> Response {
+    .rows(try await store.list(site: wanted.siteId, area: wanted.areaId, shownIn: wanted.shownIn, scope).json)
   }
 
-  @Sendable func listOfArea(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
+  @Sendable func listOfArea(_ request: Request, _ scope: OrganizationScope, _ unit: Value) async throws -> Response {
     let place = try AreaPlace(request)
-    let unit = try temperatureUnit(request)
     guard try await store.hasArea(place, scope) else { throw HTTPError.notFound("Area") }
     return .rows(try await store.list(site: place.siteId, area: place.areaId, shownIn: unit, scope).json)
   }
 
-  @Sendable func create(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
+  @Sendable func create(
+    _ request: Request, _ scope: OrganizationScope, _ unit: Value, _ row: Value
+  ) async throws -> Response {
     let place = try AreaPlace(request)
-    let unit = try temperatureUnit(request)
-    let row = try self.row(try Draft(.create, body: request.body))
     return try await refusing(Self.refusals) {
       try .row(await store.create(row, in: place, shownIn: unit, scope, request), .created, or: "Area")
     }
   }
 
-  @Sendable func get(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
-    let place = try UnitPlace(request)
-    return try .row(await store.get(place, shownIn: try temperatureUnit(request), scope), or: "Unit")
+  @Sendable func get(_ request: Request, _ scope: OrganizationScope, _ unit: Value) async throws -> Response {
+    try .row(await store.get(try UnitPlace(request), shownIn: unit, scope), or: "Unit")
   }
 
-  @Sendable func update(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
+  @Sendable func update(
+    _ request: Request, _ scope: OrganizationScope, _ unit: Value, _ row: Value
+  ) async throws -> Response {
     let place = try UnitPlace(request)
-    let unit = try temperatureUnit(request)
-    let row = try self.row(try Draft(.change, body: request.body))
     return try await refusing(Self.refusals) {
       try .row(await store.update(place, row, shownIn: unit, scope, request), or: "Unit")
     }
@@ -75,20 +73,12 @@ public struct UnitRoutes: Sendable {
     return .noContent
   }
 
-  @Sendable func restore(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
-    let unit = try temperatureUnit(request)
+  @Sendable func restore(_ request: Request, _ scope: OrganizationScope, _ unit: Value) async throws -> Response {
     let restored = try await store.restore(try UnitPlace(request), shownIn: unit, scope, request)
     return try .row(restored, or: "Deleted unit of an area that is there")
   }
 
   // MARK: - Fields
-
-  private func temperatureUnit(_ request: Request) throws(HTTPError) -> Value {
-    var query = Query(request)
-    let unit = TemperatureUnit.asked(&query)
-    try query.check()
-    return unit
-  }
 
   /// What only the row as a whole can show to be wrong.
   private static let refusals = [
@@ -120,6 +110,7 @@ extension Draft {
   fileprivate mutating func limits() {
     let range: ClosedRange<Decimal2> = -300...500
     for (name, column) in [("tempMin", "temp_min"), ("tempMax", "temp_max")] {
+      fields.note(Schema.Property(name, .decimal(range).orNull, isRequired: purpose == .create))
       if purpose == .create, !sets(name) {
         fields.problem(name, "is required; null for no limit")
       } else {

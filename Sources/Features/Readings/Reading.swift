@@ -1,10 +1,11 @@
 import Basics
 import ColdChain
+import JSON
 import PostgreSQL
 
 /// One sample, ready to be stored. Temperatures and humidity are exact hundredths of °C and %.
 public struct Reading: Sendable {
-  public enum Source: String, Sendable { case ttn, manual, api, `import`, simulator }
+  public enum Source: String, Sendable, CaseIterable { case ttn, manual, api, `import`, simulator }
 
   /// What is known about a reading beside its values.
   public struct Flags: OptionSet, Hashable, Sendable {
@@ -70,4 +71,18 @@ extension Reading {
   }
 
   static let noDevice = UUID(high: 0, low: 0)
+}
+
+extension Schema {
+  /// Temperatures are in `temperatureUnit`, humidity and battery in %, the signal in dBm.
+  static let reading = Schema.object(
+    "Reading",
+    [
+      .uuid("id"), .uuid("unitId"), .uuid("deviceId").orNull, .number("temperature").orNull, .number("humidity").orNull,
+      .number("probeTemperature").orNull, .number("ambientTemperature").orNull, .integer("battery").orNull,
+      .number("batteryVoltage").orNull, .integer("signalStrength").orNull, .number("snr").orNull,
+      .bool("doorOpen").orNull, .text("rawPayload").orNull, .integer("fPort").orNull, .integer("fCnt").orNull,
+      .instant("recordedAt"), .instant("receivedAt"), .choice("source", Reading.Source.self), .bool("simulated"),
+      .choice("temperatureUnit", TemperatureUnit.self),
+    ])
 }

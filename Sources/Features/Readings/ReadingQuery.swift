@@ -1,6 +1,5 @@
 import Basics
 import ColdChain
-import HTTP
 import Identity
 import Places
 import PostgreSQL
@@ -21,19 +20,18 @@ struct ReadingQuery {
   let cursor: ReadingCursor?
   let shownIn: Value
 
-  init(_ request: Request) throws(HTTPError) {
-    var query = Query(request)
+  init(_ query: inout Query) {
     start = query.instant("start")
     end = query.instant("end")
     if let start, let end, start > end { query.problem("end", "must not be before start") }
     latest = query.bool("latest")
-    order = query.choice("order", of: Order.self) ?? .ascending
+    order = query.choice("order", default: .ascending)
     page = Page(&query)
     shownIn = TemperatureUnit.asked(&query)
-    cursor = request.query("cursor").flatMap(ReadingCursor.init)
-    if cursor == nil, request.query("cursor") != nil { query.problem("cursor", "is not one that this server gave") }
+    let text = query.text("cursor", 1...64)
+    cursor = text.flatMap(ReadingCursor.init)
+    if cursor == nil, text != nil { query.problem("cursor", "is not one that this server gave") }
     if cursor != nil, page.offset > 0 { query.problem("offset", "does not go with cursor") }
-    try query.check()
   }
 
   /// The query string of the page after `cursor`.

@@ -12,16 +12,16 @@ public struct ReadingRoutes: Sendable {
   public init(database: Database) { store = ReadingStore(database: database) }
 
   public func routes(_ gate: Gate) -> [Route] {
-    Array(
-      [
-        gate.get("/api/orgs/:organizationId/sites/:siteId/areas/:areaId/units/:unitId/readings", .viewer, list),
-        gate.get("/api/orgs/:organizationId/units/:unitId/readings", .viewer, list),
-      ].joined())
+    [
+      "/api/orgs/:organizationId/sites/:siteId/areas/:areaId/units/:unitId/readings",
+      "/api/orgs/:organizationId/units/:unitId/readings",
+    ].flatMap {
+      gate.get($0, .viewer, "What a unit measured", asks: ReadingQuery.init, gives: .list(.reading), list)
+    }
   }
 
-  @Sendable func list(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
+  @Sendable func list(_ request: Request, _ scope: OrganizationScope, _ wanted: ReadingQuery) async throws -> Response {
     let place = try UnitPlace(request)
-    let wanted = try ReadingQuery(request)
     guard try await store.hasUnit(place, scope) else { throw HTTPError.notFound("Unit") }
     let rows = try await store.list(place.unitId, wanted, scope)
     var response = Response.rows(rows.json)

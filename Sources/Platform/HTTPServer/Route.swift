@@ -27,6 +27,7 @@ public struct Route: Sendable {
   /// Nil: the limit of the server.
   public var timeLimit: Duration?
   public var logLevel = LogLevel.info
+  public var contract: Contract?
   let action: Action
 
   /// `handler` must not have a capture list: with one, Swift 6.3 runs the closure outside of the loop.

@@ -5,21 +5,35 @@ import Basics
 extension Fields {
   /// The value of a field that was given and is not null.
   public func value(_ name: String) -> JSONValue? {
-    guard let value = object[key: name], !value.isNull else { return nil }
+    note(.any(name).optional)
+    return given(name)
+  }
+
+  func given(_ name: String) -> JSONValue? {
+    guard let value = object?[key: name], !value.isNull else { return nil }
     return value
   }
 
-  /// The field was sent, be it as null.
-  public func present(_ name: String) -> Bool { object[key: name] != nil }
+  /// The field was sent, be it as null. While it is described every field is.
+  public func present(_ name: String) -> Bool { isDescribing || object?[key: name] != nil }
 
   /// The field was sent as null: a partial update clears it.
-  public func isNull(_ name: String) -> Bool { object[key: name]?.isNull ?? false }
+  public func isNull(_ name: String) -> Bool { object?[key: name]?.isNull ?? false }
 
   /// The value of a required field, or a problem.
-  func required(_ name: String) -> JSONValue? {
-    if let value = value(name) { return value }
+  func required(_ name: String, _ schema: @autoclosure () -> Schema) -> JSONValue? {
+    note(Schema.Property(name, schema()))
+    if let value = given(name) { return value }
     record(name, "is required")
     return nil
+  }
+
+  /// The value of a field that may be absent or null.
+  func optional(_ name: String, _ schema: @autoclosure () -> Schema, default fallback: @autoclosure () -> String? = nil)
+    -> JSONValue?
+  {
+    note(Schema.Property(name, schema().orNull, isRequired: false, fallback: fallback().map { Array($0.utf8) }))
+    return given(name)
   }
 }
 
@@ -28,14 +42,14 @@ extension Fields {
 extension Fields {
   /// `length` counts Unicode scalars, as PostgreSQL's `char_length` does.
   public mutating func string(_ name: String, _ length: ClosedRange<Int>) -> String {
-    required(name).flatMap { string(name, $0, length) } ?? ""
+    required(name, .text(length)).flatMap { string(name, $0, length) } ?? ""
   }
 
   public mutating func optionalString(_ name: String, _ length: ClosedRange<Int>) -> String? {
-    value(name).flatMap { string(name, $0, length) }
+    optional(name, .text(length)).flatMap { string(name, $0, length) }
   }
 
-  private func string(_ name: String, _ value: JSONValue, _ length: ClosedRange<Int>) -> String? {
+  func string(_ name: String, _ value: JSONValue, _ length: ClosedRange<Int>) -> String? {
     guard let text = value.string else { return wrong(name, "must be a string") }
     if text.utf8.contains(0) { return wrong(name, "must not contain the character U+0000") }
     let count = text.unicodeScalars.count
@@ -48,23 +62,23 @@ extension Fields {
   }
 
   public mutating func uuid(_ name: String) -> UUID {
-    required(name).flatMap { uuid(name, $0) } ?? UUID(high: 0, low: 0)
+    required(name, .uuid).flatMap { uuid(name, $0) } ?? UUID(high: 0, low: 0)
   }
 
   public mutating func optionalUUID(_ name: String) -> UUID? {
-    value(name).flatMap { uuid(name, $0) }
+    optional(name, .uuid).flatMap { uuid(name, $0) }
   }
 
-  private func uuid(_ name: String, _ value: JSONValue) -> UUID? {
+  func uuid(_ name: String, _ value: JSONValue) -> UUID? {
     value.string.flatMap { UUID($0) } ?? wrong(name, "must be a UUID")
   }
 
   public mutating func instant(_ name: String) -> Instant {
-    required(name).flatMap { instant(name, $0) } ?? Instant(microseconds: 0)
+    required(name, .instant).flatMap { instant(name, $0) } ?? Instant(microseconds: 0)
   }
 
   public mutating func optionalInstant(_ name: String) -> Instant? {
-    value(name).flatMap { instant(name, $0) }
+    optional(name, .instant).flatMap { instant(name, $0) }
   }
 
   private func instant(_ name: String, _ value: JSONValue) -> Instant? {
@@ -75,22 +89,23 @@ extension Fields {
   /// One of the raw values of `T`; the message names them all.
   public mutating func choice<T: RawRepresentable & CaseIterable>(_ name: String, of type: T.Type = T.self) -> T?
   where T.RawValue == String {
-    required(name).flatMap { choice(name, $0, from: Array(T.allCases)) }
+    required(name, .choice(T.self)).flatMap { choice(name, $0, from: Array(T.allCases)) }
   }
 
   public mutating func optionalChoice<T: RawRepresentable & CaseIterable>(_ name: String, of type: T.Type = T.self)
     -> T?
   where T.RawValue == String {
-    value(name).flatMap { choice(name, $0, from: Array(T.allCases)) }
+    optional(name, .choice(T.self)).flatMap { choice(name, $0, from: Array(T.allCases)) }
   }
 
   /// The default stands for an absent field, and is the placeholder for a wrong one.
   public mutating func choice<T: RawRepresentable & CaseIterable>(_ name: String, default fallback: T) -> T
   where T.RawValue == String {
-    value(name).flatMap { choice(name, $0, from: Array(T.allCases)) } ?? fallback
+    let value = optional(name, .choice(T.self), default: "\"\(fallback.rawValue)\"")
+    return value.flatMap { choice(name, $0, from: Array(T.allCases)) } ?? fallback
   }
 
-  private func choice<T: RawRepresentable>(_ name: String, _ value: JSONValue, from choices: [T]) -> T?
+  func choice<T: RawRepresentable>(_ name: String, _ value: JSONValue, from choices: [T]) -> T?
   where T.RawValue == String {
     if let text = value.string, let choice = choices.first(where: { $0.rawValue == text }) { return choice }
     return wrong(name, "must be one of \(choices.map(\.rawValue).joined(separator: ", "))")
@@ -101,11 +116,11 @@ extension Fields {
 
 extension Fields {
   public mutating func int(_ name: String, in range: ClosedRange<Int>) -> Int {
-    required(name).flatMap { int(name, $0, range) } ?? range.lowerBound
+    required(name, .integer(range)).flatMap { int(name, $0, range) } ?? range.lowerBound
   }
 
   public mutating func optionalInt(_ name: String, in range: ClosedRange<Int>) -> Int? {
-    value(name).flatMap { int(name, $0, range) }
+    optional(name, .integer(range)).flatMap { int(name, $0, range) }
   }
 
   private func int(_ name: String, _ value: JSONValue, _ range: ClosedRange<Int>) -> Int? {
@@ -117,18 +132,24 @@ extension Fields {
 
   /// At most two digits after the point.
   public mutating func decimal(_ name: String, in range: ClosedRange<Decimal2>) -> Decimal2 {
-    required(name).flatMap { decimal(name, $0, range) } ?? range.lowerBound
+    required(name, .decimal(range)).flatMap { decimal(name, $0, range) } ?? range.lowerBound
   }
 
   public mutating func optionalDecimal(_ name: String, in range: ClosedRange<Decimal2>) -> Decimal2? {
-    value(name).flatMap { decimal(name, $0, range) }
+    optional(name, .decimal(range)).flatMap { decimal(name, $0, range) }
   }
 
   /// More digits than two are rounded, a half away from zero: for what sensors measured, not for what people decided.
   public mutating func optionalRoundedDecimal(_ name: String, in range: ClosedRange<Decimal2>) -> Decimal2? {
-    value(name).flatMap { value in
-      bounded(name, value.decimal(scale: 2, rounding: .halfAwayFromZero), value.kind == .number, range)
-    }
+    optional(name, .number(range.doubles)).flatMap { rounded(name, $0, range) }
+  }
+
+  public mutating func roundedDecimal(_ name: String, in range: ClosedRange<Decimal2>) -> Decimal2 {
+    required(name, .number(range.doubles)).flatMap { rounded(name, $0, range) } ?? range.lowerBound
+  }
+
+  private func rounded(_ name: String, _ value: JSONValue, _ range: ClosedRange<Decimal2>) -> Decimal2? {
+    bounded(name, value.decimal(scale: 2, rounding: .halfAwayFromZero), value.kind == .number, range)
   }
 
   private func decimal(_ name: String, _ value: JSONValue, _ range: ClosedRange<Decimal2>) -> Decimal2? {
@@ -151,25 +172,26 @@ extension Fields {
   }
 
   public mutating func double(_ name: String, in range: ClosedRange<Double>) -> Double {
-    required(name).flatMap { double(name, $0, range) } ?? range.lowerBound
+    required(name, .number(range)).flatMap { double(name, $0, range) } ?? range.lowerBound
   }
 
   public mutating func optionalDouble(_ name: String, in range: ClosedRange<Double>) -> Double? {
-    value(name).flatMap { double(name, $0, range) }
+    optional(name, .number(range)).flatMap { double(name, $0, range) }
   }
 
   /// A number, or a string that holds one: older clients send coordinates so.
   public mutating func optionalDoubleOrNumericString(_ name: String, in range: ClosedRange<Double>) -> Double? {
-    value(name).flatMap { double(name, $0.numberInString ?? $0, range) }
+    optional(name, .number(range, inText: true)).flatMap { double(name, $0.numberInString ?? $0, range) }
   }
 
   /// A number, or a string that holds one, with at most two digits after the point.
   public mutating func decimalOrNumericString(_ name: String, in range: ClosedRange<Decimal2>) -> Decimal2 {
-    required(name).flatMap { decimal(name, $0.numberInString ?? $0, range) } ?? range.lowerBound
+    required(name, .decimal(range, inText: true)).flatMap { decimal(name, $0.numberInString ?? $0, range) }
+      ?? range.lowerBound
   }
 
   public mutating func optionalDecimalOrNumericString(_ name: String, in range: ClosedRange<Decimal2>) -> Decimal2? {
-    value(name).flatMap { decimal(name, $0.numberInString ?? $0, range) }
+    optional(name, .decimal(range, inText: true)).flatMap { decimal(name, $0.numberInString ?? $0, range) }
   }
 
   private func double(_ name: String, _ value: JSONValue, _ range: ClosedRange<Double>) -> Double? {
@@ -179,15 +201,15 @@ extension Fields {
   }
 
   public mutating func bool(_ name: String) -> Bool {
-    required(name).flatMap { bool(name, $0) } ?? false
+    required(name, .bool).flatMap { bool(name, $0) } ?? false
   }
 
   public mutating func bool(_ name: String, default fallback: Bool) -> Bool {
-    optionalBool(name) ?? fallback
+    optional(name, .bool, default: "\(fallback)").flatMap { bool(name, $0) } ?? fallback
   }
 
   public mutating func optionalBool(_ name: String) -> Bool? {
-    value(name).flatMap { bool(name, $0) }
+    optional(name, .bool).flatMap { bool(name, $0) }
   }
 
   private func bool(_ name: String, _ value: JSONValue) -> Bool? {
@@ -195,85 +217,10 @@ extension Fields {
   }
 }
 
-// MARK: - What lies inside
-
-extension Fields {
-  /// The objects of a required array. An element that is no object is a problem, and left out.
-  public mutating func objects(_ name: String, count: ClosedRange<Int>) -> [Fields] {
-    required(name).map { objects(name, $0, count) } ?? []
-  }
-
-  public mutating func optionalObjects(_ name: String, count: ClosedRange<Int>) -> [Fields]? {
-    value(name).map { objects(name, $0, count) }
-  }
-
-  private func objects(_ name: String, _ value: JSONValue, _ count: ClosedRange<Int>) -> [Fields] {
-    elements(name, value, count).compactMap { place, element in
-      let fields = inside("\(name)/\(place)", element)
-      return element.kind == .object ? fields : nil
-    }
-  }
-
-  /// The fields of one object.
-  public mutating func optionalObject(_ name: String) -> Fields? {
-    value(name).flatMap { $0.kind == .object ? inside(name, $0) : wrong(name, "must be an object") }
-  }
-
-  /// The source text of an object whose members are the sender's own.
-  public mutating func optionalRawObject(_ name: String, bytes limit: Int) -> [UInt8]? {
-    guard let value = value(name) else { return nil }
-    guard value.kind == .object else { return wrong(name, "must be an object") }
-    guard value.rawBytes.count <= limit else { return wrong(name, "must be at most \(limit) bytes of JSON") }
-    if value.hasNulCharacter { return wrong(name, "must not contain the character U+0000") }
-    return Array(value.rawBytes)
-  }
-
-  /// `length` is that of each element.
-  public mutating func strings(_ name: String, count: ClosedRange<Int>, _ length: ClosedRange<Int>) -> [String] {
-    required(name).map { strings(name, $0, count, length) } ?? []
-  }
-
-  public mutating func optionalStrings(_ name: String, count: ClosedRange<Int>, _ length: ClosedRange<Int>) -> [String]?
-  {
-    value(name).map { strings(name, $0, count, length) }
-  }
-
-  private func strings(_ name: String, _ value: JSONValue, _ count: ClosedRange<Int>, _ length: ClosedRange<Int>)
-    -> [String]
-  {
-    elements(name, value, count).compactMap { place, element in string("\(name)/\(place)", element, length) }
-  }
-
-  public mutating func uuids(_ name: String, count: ClosedRange<Int>) -> [UUID] {
-    required(name).map { uuids(name, $0, count) } ?? []
-  }
-
-  public mutating func optionalUUIDs(_ name: String, count: ClosedRange<Int>) -> [UUID]? {
-    value(name).map { uuids(name, $0, count) }
-  }
-
-  private func uuids(_ name: String, _ value: JSONValue, _ count: ClosedRange<Int>) -> [UUID] {
-    elements(name, value, count).compactMap { place, element in uuid("\(name)/\(place)", element) }
-  }
-
-  /// Nothing when their number is wrong: a body of a million elements does not make a million problems.
-  private func elements(_ name: String, _ value: JSONValue, _ count: ClosedRange<Int>) -> [(Int, JSONValue)] {
-    guard value.kind == .array else {
-      record(name, "must be an array")
-      return []
-    }
-    guard count.contains(value.count) else {
-      record(name, "must have \(count.lowerBound) to \(count.upperBound) elements, has \(value.count)")
-      return []
-    }
-    return Array(value.elements.enumerated().map { ($0.offset, $0.element) })
-  }
-}
-
 // MARK: - Problems
 
 extension Fields {
-  private func wrong<T>(_ name: String, _ message: String) -> T? {
+  func wrong<T>(_ name: String, _ message: String) -> T? {
     record(name, message)
     return nil
   }
@@ -283,6 +230,21 @@ extension Fields {
   {
     wrong(name, "\(message) between \(range.lowerBound) and \(range.upperBound)")
   }
+}
+
+extension Schema {
+  /// At most two digits after the point.
+  public static func decimal(_ range: ClosedRange<Decimal2>, inText: Bool = false) -> Schema {
+    Schema(.number(range.doubles, inText: inText)).noted("At most two decimal places.")
+  }
+
+  fileprivate static func number(_ range: ClosedRange<Double>, inText: Bool) -> Schema {
+    Schema(.number(range, inText: inText))
+  }
+}
+
+extension ClosedRange<Decimal2> {
+  fileprivate var doubles: ClosedRange<Double> { lowerBound.double...upperBound.double }
 }
 
 extension JSONValue {

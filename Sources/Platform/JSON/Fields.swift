@@ -9,15 +9,25 @@ import Basics
 ///
 /// A required field that is missing or wrong gives a placeholder and a problem: use nothing before ``check()``. Members that nobody
 /// asks for are ignored. `null` is the same as absent, except for ``isNull(_:)``.
+///
+/// The code that takes the fields also describes them: ``describe(_:)`` runs it over nothing and notes what it asks for.
+/// So it has to ask for every field, whatever the others hold.
 public struct Fields {
   private final class Problems {
     var list: [FieldProblem] = []
   }
 
-  let object: JSONValue
+  /// What was asked for, while it is described.
+  private final class Notes {
+    var properties: [Schema.Property] = []
+  }
+
+  /// Nil while the fields are described.
+  let object: JSONValue?
   private let path: String
   /// Shared with the fields of the objects inside.
   private let problems: Problems
+  private let notes: Notes?
 
   /// The bytes of a body: one JSON object.
   public init(body: ArraySlice<UInt8>) throws(InvalidBody) {
@@ -32,18 +42,21 @@ public struct Fields {
   public init(body: [UInt8]) throws(InvalidBody) { try self.init(body: body[...]) }
 
   /// `path` is where `object` lies in its document, empty for the root. A value that is no object has no fields.
-  public init(_ object: JSONValue, path: String = "") {
-    self.object = object
-    self.path = path
-    problems = Problems()
-    if object.kind != .object { record("", "must be an object") }
-  }
+  public init(_ object: JSONValue, path: String = "") { self.init(object, path: path, problems: Problems()) }
 
   private init(_ object: JSONValue, path: String, problems: Problems) {
     self.object = object
     self.path = path
     self.problems = problems
+    notes = nil
     if object.kind != .object { record("", "must be an object") }
+  }
+
+  private init(noting notes: Notes) {
+    object = nil
+    path = ""
+    problems = Problems()
+    self.notes = notes
   }
 
   /// The fields of an object inside this one.
@@ -51,13 +64,40 @@ public struct Fields {
     Fields(object, path: place(name), problems: problems)
   }
 
+  // MARK: - Description
+
+  /// The object that `read` takes. It runs over nothing and gets placeholders.
+  public static func describe(_ read: (inout Fields) throws -> Void) rethrows -> Schema {
+    let notes = Notes()
+    var fields = Fields(noting: notes)
+    try read(&fields)
+    return .object(notes.properties)
+  }
+
+  public var isDescribing: Bool { notes != nil }
+
+  /// Notes a field while it is described, else nothing. The first note of a name stays, but for one of anything.
+  public func note(_ property: @autoclosure () -> Schema.Property) {
+    guard let notes else { return }
+    let property = property()
+    if let place = notes.properties.firstIndex(where: { $0.name == property.name }) {
+      if notes.properties[place].schema.kind == .any { notes.properties[place] = property }
+    } else {
+      notes.properties.append(property)
+    }
+  }
+
   // MARK: - Problems
 
-  /// Records that the field at `name`, relative to these fields, is wrong. An empty name is the object itself.
-  public mutating func problem(_ name: String, _ message: String) { record(name, message) }
+  /// Records that the field at `name`, relative to these fields, is wrong. An empty name is the object itself. A field
+  /// that is known to be wrong keeps its first problem: the others are only about the placeholder.
+  public mutating func problem(_ name: String, _ message: String) {
+    let path = place(name)
+    if !problems.list.contains(where: { $0.path == path }) { record(name, message) }
+  }
 
   func record(_ name: String, _ message: String) {
-    guard problems.list.count < InvalidFields.mostDetails else { return }
+    guard !isDescribing, problems.list.count < InvalidFields.mostDetails else { return }
     problems.list.append(FieldProblem(path: place(name), message: message))
   }
 

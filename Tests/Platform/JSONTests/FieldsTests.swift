@@ -45,8 +45,7 @@ private enum UnitKind: String, CaseIterable { case fridge, freezer }
     #expect(tags == ["x"])
     let meta = fields.optionalRawObject("meta", bytes: 100)
     #expect(meta == Array(#"{"any":[1, 2]}"#.utf8))
-    var inside: [Int] = []
-    for var element in fields.objects("more", count: 1...5) { inside.append(element.int("a", in: 0...9)) }
+    let inside = fields.objects("more", count: 1...5) { $0.int("a", in: 0...9) }
     #expect(inside == [1, 2])
     try fields.check()
   }
@@ -66,10 +65,11 @@ private enum UnitKind: String, CaseIterable { case fridge, freezer }
     _ = fields.uuid("id")
     _ = fields.instant("at")
     _ = fields.bool("active")
-    for var reading in fields.objects("readings", count: 1...10) { _ = reading.decimal("temperature", in: -100...100) }
+    _ = fields.objects("readings", count: 1...10) { $0.decimal("temperature", in: -100...100) }
     _ = fields.strings("tags", count: 0...5, 1...10)
     _ = fields.optionalString("nul", 1...10)
     fields.problem("max", "must be above min")
+    fields.problem("limits", "are not in order")
     #expect(
       Self.problems(of: fields) == [
         "name: must not be empty",
@@ -81,11 +81,11 @@ private enum UnitKind: String, CaseIterable { case fridge, freezer }
         "id: must be a UUID",
         "at: must be a date-time such as 2026-01-05T07:30:00Z (RFC 3339)",
         "active: must be true or false",
-        "readings/1: must be an object",
         "readings/0/temperature: must be a number",
+        "readings/1: must be an object",
         "tags/1: must be a string",
         "nul: must not contain the character U+0000",
-        "max: must be above min",
+        "limits: are not in order",
       ])
   }
 
@@ -147,9 +147,9 @@ private enum UnitKind: String, CaseIterable { case fridge, freezer }
 
   @Test("a million wrong elements are not a million problems") func bounded() throws {
     var fields = try Self.fields("{\"a\":[" + Array(repeating: "1", count: 5000).joined(separator: ",") + "]}")
-    _ = fields.objects("a", count: 1...1000)
+    _ = fields.objects("a", count: 1...1000) { $0.bool("b") }
     #expect(Self.problems(of: fields) == ["a: must have 1 to 1000 elements, has 5000"])
-    _ = fields.objects("a", count: 1...10_000)
+    _ = fields.objects("a", count: 1...10_000) { $0.bool("b") }
     #expect(Self.problems(of: fields).count == InvalidFields.mostDetails)
   }
 

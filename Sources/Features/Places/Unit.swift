@@ -1,0 +1,35 @@
+import Basics
+import ColdChain
+import Identity
+import JSON
+import PostgreSQL
+
+/// Which units are asked for.
+struct UnitFilter {
+  let siteId: UUID?
+  let areaId: UUID?
+  let shownIn: Value
+
+  init(_ query: inout Query) {
+    siteId = query.uuid("siteId")
+    areaId = query.uuid("areaId")
+    shownIn = TemperatureUnit.asked(&query)
+  }
+}
+
+extension Schema {
+  /// Temperatures are in `temperatureUnit`.
+  static let unit = Schema.object(
+    "Unit",
+    [
+      .uuid("id"), .uuid("areaId"), .uuid("siteId"), .text("name"), .text("areaName"), .text("siteName"),
+      .choice("unitType", UnitType.self), .text("status"), .instant("statusSince").orNull,
+      .choice("tempUnit", TemperatureUnit.self), .choice("temperatureUnit", TemperatureUnit.self),
+      .number("tempMin").orNull, .number("tempMax").orNull, .number("tempHysteresis"),
+      .integer("confirmSecondsDoorClosed"), .integer("confirmSecondsDoorOpen"), .integer("expectedIntervalSeconds"),
+      .bool("manualMonitoringRequired"), .integer("manualMonitoringInterval").orNull,
+      .instant("lastReadingAt").orNull, .number("lastTemperature").orNull, .number("lastHumidity").orNull,
+      .bool("doorOpen").orNull, .text("linkState").orNull, .text("tempState").orNull, .bool("isActive"),
+      .integer("sortOrder"), .instant("createdAt"), .instant("updatedAt"),
+    ])
+}
