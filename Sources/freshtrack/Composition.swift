@@ -35,6 +35,8 @@ struct Composition: Sendable {
     let figures = Figures(database: database, metrics: parts.metrics)
     let partitions = ReadingPartitions(database: database, log: parts.log)
     let monitoring = MonitoringJob(database: database, log: parts.log)
+    let quarantine = QuarantineReplay(
+      database: database, clock: parts.clock, log: parts.log, metrics: parts.metrics)
 
     health = HealthMonitor(
       checks: [
@@ -58,6 +60,7 @@ struct Composition: Sendable {
       DeviceRoutes(database: database).routes(gate),
       ReadingRoutes(database: database).routes(gate),
       AlertRoutes(database: database).routes(gate),
+      QuarantineRoutes(quarantine).routes(gate),
     ].flatMap { $0 }
     ingest = IngestRoutes(
       database: database, keys: keys, clock: parts.clock, log: parts.log, metrics: parts.metrics, spool: parts.spool,
@@ -73,6 +76,7 @@ struct Composition: Sendable {
       Job("monitoring", every: .seconds(5)) { try await monitoring.run(at: $0) },
       Job("reading-partitions", every: .hours(1)) { try await partitions.run(at: $0) },
       Job("figures", every: .seconds(30)) { try await figures.count(at: $0) },
+      Job("quarantine", every: .minutes(1)) { try await quarantine.run(at: $0) },
     ]
   }
 

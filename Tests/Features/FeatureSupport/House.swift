@@ -4,6 +4,7 @@ import Devices
 import HTTP
 import HTTPServer
 import Identity
+import Ingest
 import JSON
 import Migrations
 import Places
@@ -42,6 +43,9 @@ public final class House: Sendable {
       SiteRoutes(database: database).routes(gate), AreaRoutes(database: database).routes(gate),
       UnitRoutes(database: database).routes(gate), DeviceRoutes(database: database).routes(gate),
       ReadingRoutes(database: database).routes(gate), AlertRoutes(database: database).routes(gate),
+      QuarantineRoutes(
+        QuarantineReplay(database: database, clock: .system, log: .none, metrics: Metrics())
+      ).routes(gate),
     ]
     let probe = Route(.get, "/probe/:scope", content: .any) { request in
       let scope = APIKeyScope(rawValue: request.parameter("scope")) ?? .ingest
