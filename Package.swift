@@ -73,8 +73,10 @@ let features: [Target] = [
 /// Forward only, in this order; each is embedded in the program.
 let migrations = [
   "0001_organizations", "0002_places", "0003_devices", "0004_readings", "0005_monitoring", "0006_alerts", "0007_audit",
-  "0008_quarantine",
+  "0008_quarantine", "0023_unchanged",
   "0017_quarantine_once",
+  "0009_people",
+  "0010_audit_places",
 ]
 
 /// The schema, and the one place where everything is wired together.
@@ -84,7 +86,7 @@ let program: [Target] = [
     resources: migrations.map { .embedInCode("\($0).sql") }, swiftSettings: strict),
   .executableTarget(
     name: "freshtrack",
-    dependencies: (platformRooms + (domain + features).map(\.name) + ["Migrations"]).map { .byName(name: $0) },
+    dependencies: (["CLinux"] + platformRooms + (domain + features).map(\.name) + ["Migrations"]).map { .byName(name: $0) },
     path: "Sources/freshtrack", swiftSettings: strict),
 ]
 

@@ -11,4 +11,7 @@ public let all: [Migration] = [
   Migration(version: 7, name: "audit", sql: PackageResources._007_audit_sql),
   Migration(version: 8, name: "quarantine", sql: PackageResources._008_quarantine_sql),
   Migration(version: 17, name: "quarantine_once", sql: PackageResources._017_quarantine_once_sql),
+  Migration(version: 23, name: "unchanged", sql: PackageResources._023_unchanged_sql),
+  Migration(version: 9, name: "people", sql: PackageResources._009_people_sql),
+  Migration(version: 10, name: "audit_places", sql: PackageResources._010_audit_places_sql),
 ]

@@ -29,14 +29,15 @@ struct Composition: Sendable {
     let authenticator = Authenticator(
       try parts.settings.authentication, database: database, log: parts.log, download: KeySets.download)
     let keys = APIKeys(database: database)
-    let gate = Gate(authenticator: authenticator, keys: keys, database: database)
+    let limiter = parts.settings.rateLimiter
+    let gate = Gate(authenticator: authenticator, keys: keys, limiter: limiter, database: database)
     let board = JobBoard(metrics: parts.metrics, log: parts.log, clock: parts.clock)
-    let lag = LoopLag(parts.loops.loops, metrics: parts.metrics)
+    let lag = LoopLag(parts.loops.loops + [parts.writing], metrics: parts.metrics)
     let figures = Figures(database: database, metrics: parts.metrics)
     let partitions = ReadingPartitions(database: database, log: parts.log)
     let monitoring = MonitoringJob(database: database, log: parts.log)
     let quarantine = QuarantineReplay(
-      database: database, clock: parts.clock, log: parts.log, metrics: parts.metrics)
+      database: database, home: parts.writing, clock: parts.clock, log: parts.log, metrics: parts.metrics)
 
     health = HealthMonitor(
       checks: [
@@ -53,7 +54,7 @@ struct Composition: Sendable {
         ? [] : MetricsRoutes(metrics: parts.metrics, audience: .privateAddresses).routes)
     let api = [
       OrganizationRoutes(database: database).routes(gate),
-      APIKeyRoutes(database: database).routes(gate),
+      APIKeyRoutes(database: database, keys: keys).routes(gate),
       SiteRoutes(database: database).routes(gate),
       AreaRoutes(database: database).routes(gate),
       UnitRoutes(database: database).routes(gate),
@@ -61,10 +62,21 @@ struct Composition: Sendable {
       ReadingRoutes(database: database).routes(gate),
       AlertRoutes(database: database).routes(gate),
       QuarantineRoutes(quarantine).routes(gate),
+      MemberRoutes(database: database).routes(gate),
+      AuditRoutes(database: database).routes(gate),
+      AccountRoutes(database: database).routes(gate),
+      DashboardLayoutRoutes(database: database).routes(gate),
+      AdministrationRoutes(database: database, keys: keys, queues: Queues.all(database)).routes(gate),
+      PublicRoutes(
+        database: database,
+        tokens: UnsubscribeTokens(secret: parts.settings.text("UNSUBSCRIBE_SECRET"), database: database),
+        limiter: limiter
+      ).routes,
     ].flatMap { $0 }
     ingest = IngestRoutes(
-      database: database, keys: keys, clock: parts.clock, log: parts.log, metrics: parts.metrics, spool: parts.spool,
-      isAway: parts.isDatabaseAway, isReady: { try await Schema.require(on: database, log: parts.log) })
+      database: database, keys: keys, home: parts.writing, clock: parts.clock, log: parts.log, metrics: parts.metrics,
+      spool: parts.spool, isAway: parts.isDatabaseAway,
+      isReady: { try await Schema.require(on: database, log: parts.log) })
     let described =
       operations + ingest.routes + (parts.settings.flag("READ_ONLY") ? api.map(Self.frozen) : api)
     routes = described + DocumentationRoutes(of: described, version: programVersion).routes
@@ -86,7 +98,10 @@ struct Composition: Sendable {
     let log: Log
     let metrics: Metrics
     let database: Database
+    /// They serve requests and run the jobs.
     let loops: LoopGroup
+    /// It writes readings.
+    let writing: EventLoop
     let clock: WallClock
     let spool: Spool?
     /// It could not be reached at the start.

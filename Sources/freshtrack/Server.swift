@@ -20,6 +20,7 @@ struct Server: Sendable {
   let address: SocketAddress
   private let log: Log
   private let loops: LoopGroup
+  private let writing: EventLoop
   private let database: Database
   let composition: Composition
   private let servers: [HTTPServer]
@@ -40,9 +41,11 @@ struct Server: Sendable {
     self.spool = spool
     let isAway = try Self.isAway(database, hasSpool: spool != nil, log)
     loops = LoopGroup(count: settings.int("LOOPS") ?? max(1, Int(sysconf(CInt(_SC_NPROCESSORS_ONLN)))))
+    writing = EventLoop(index: loops.loops.count)
     composition = try Composition(
       .init(
-        settings: settings, log: log, metrics: metrics, database: database, loops: loops, clock: clock,
+        settings: settings, log: log, metrics: metrics, database: database, loops: loops, writing: writing,
+        clock: clock,
         spool: spool, isDatabaseAway: isAway))
     grace = settings.duration("SHUTDOWN_GRACE")
 
@@ -82,8 +85,9 @@ struct Server: Sendable {
       await runner.stop()
       await composition.ingest.stop()
     }
-    for loop in loops.loops { loop.execute { [database] in database.close() } }
+    for loop in loops.loops + [writing] { loop.execute { [database] in database.close() } }
     loops.stop()
+    writing.stop()
     spool?.close()
     log.info("stopped")
     LogOutput.standard.flush()

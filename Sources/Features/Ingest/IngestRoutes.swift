@@ -17,28 +17,26 @@ public struct IngestRoutes: Sendable {
   private let replay: SpoolReplay?
 
   /// - Parameters:
+  ///   - home: the loop on which everything is written; it may serve requests too.
   ///   - spool: where requests wait while the database is away. Nil: they are refused then.
   ///   - isAway: the database could not be reached at the start. Nothing is written to it before `isReady` has returned.
   ///   - isReady: throws while the database cannot be worked with.
   public init(
-    database: Database, keys: APIKeys, clock: WallClock, log: Log, metrics: Metrics, spool: Spool? = nil,
-    isAway: Bool = false, isReady: @escaping @Sendable () async throws -> Void = {}
+    database: Database, keys: APIKeys, home: EventLoop, clock: WallClock, log: Log, metrics: Metrics,
+    spool: Spool? = nil, isAway: Bool = false, isReady: @escaping @Sendable () async throws -> Void = {}
   ) {
     let figures = IngestMetrics(metrics)
     let circuit = Circuit(isAway: isAway, log: log)
-    let writers = LoopLocal { _ in
-      ReadingsWriter(
-        database: database, clock: clock, log: log, metrics: figures,
-        budget: spool == nil ? .milliseconds(2300) : .milliseconds(1500))
-    }
-    reception = Reception(keys: keys, writers: writers, spool: spool, circuit: circuit, metrics: figures)
+    let writer = WriterDoor(
+      home: home, database: database, clock: clock, log: log, metrics: figures,
+      budget: spool == nil ? .milliseconds(2300) : .milliseconds(1500))
+    let patient = WriterDoor(
+      home: home, database: database, clock: clock, log: log, metrics: figures, budget: .seconds(25), triesAgain: false)
+    reception = Reception(keys: keys, writer: writer, spool: spool, circuit: circuit, metrics: figures)
     replay = spool.map { spool in
       SpoolReplay {
         Replayer(
-          spool, keys: keys,
-          writer: ReadingsWriter(
-            database: database, clock: clock, log: log, metrics: figures, budget: .seconds(25), triesAgain: false),
-          database: database, circuit: circuit, log: log, isReady: isReady)
+          spool, keys: keys, writer: patient, database: database, circuit: circuit, log: log, isReady: isReady)
       }
     }
   }
@@ -54,7 +52,7 @@ public struct IngestRoutes: Sendable {
       Route(
         .post, "/api/webhooks/ttn", bodyLimit: Self.messageLimit, content: .any, logLevel: .debug, theThingsStack
       ).described(
-        "Take a message of The Things Stack", by: [.apiKey, .webhookSecret], takes: Contract.Body(.map(of: .any)),
+        "Take a message of The Things Stack", by: [.apiKey, .webhookSecret], takes: Contract.Body(.any),
         gives: .one(.taken)),
       Route(.post, "/api/ingest/readings", bodyLimit: 1 << 20, logLevel: .debug, readings).described(
         "Take readings of other senders", by: [.apiKey, .webhookSecret], takes: Contract.Body(SampleReader.schema),

@@ -13,14 +13,13 @@ public struct QuarantineReplay: Sendable {
   private static let rounds = 20
 
   let database: Database
-  private let writers: LoopLocal<ReadingsWriter>
+  private let writer: WriterDoor
 
-  public init(database: Database, clock: WallClock, log: Log, metrics: Metrics) {
+  /// - Parameter home: the loop on which readings are written.
+  public init(database: Database, home: EventLoop, clock: WallClock, log: Log, metrics: Metrics) {
     self.database = database
-    let figures = IngestMetrics(metrics)
-    writers = LoopLocal { _ in
-      ReadingsWriter(database: database, clock: clock, log: log, metrics: figures, budget: .seconds(25))
-    }
+    writer = WriterDoor(
+      home: home, database: database, clock: clock, log: log, metrics: IngestMetrics(metrics), budget: .seconds(25))
   }
 
   /// What became of them.
@@ -53,7 +52,7 @@ public struct QuarantineReplay: Sendable {
         try IngestDoor.theThingsStack.read(message.body[...], scope, arrivedAt: message.receivedAt)[0]
       }
       let settled: [Settled]
-      do throws(WriteFailure) { settled = try await writers.value.write(intakes) } catch {
+      do throws(WriteFailure) { settled = try await writer.write(intakes) } catch {
         throw HTTPError.unavailable("The messages could not be stored; try again", retryAfter: 5)
       }
       try await note(zip(kept.map(\.id), settled), device, organization, author, &result)

@@ -19,17 +19,17 @@ final class Reception: Sendable {
   }
 
   private let keys: APIKeys
-  private let writers: LoopLocal<ReadingsWriter>
+  private let writer: WriterDoor
   private let spool: Spool?
   private let circuit: Circuit
   private let metrics: IngestMetrics
 
   init(
-    keys: APIKeys, writers: LoopLocal<ReadingsWriter>, spool: Spool?, circuit: Circuit, metrics: IngestMetrics
+    keys: APIKeys, writer: WriterDoor, spool: Spool?, circuit: Circuit, metrics: IngestMetrics
   ) {
     self.keys = keys
     self.metrics = metrics
-    self.writers = writers
+    self.writer = writer
     self.spool = spool
     self.circuit = circuit
   }
@@ -73,8 +73,7 @@ final class Reception: Sendable {
   }
 
   private func write(_ intakes: [Intake]) async throws(WriteFailure) -> [Settled] {
-    let writer = writers.value
-    return intakes.count == 1 ? [try await writer.write(intakes[0])] : try await writer.write(intakes)
+    intakes.count == 1 ? [try await writer.write(intakes[0])] : try await writer.write(intakes)
   }
 
   private func keep(_ request: Request, at door: IngestDoor, from sender: SpoolRecord.Sender) async -> Bool {

@@ -57,6 +57,10 @@ extension Settings {
     }
   }
 
+  var rateLimiter: RateLimiter {
+    RateLimiter(limit: int("RATE_LIMIT_MAX") ?? 0, window: .milliseconds(int("RATE_LIMIT_WINDOW") ?? 60_000))
+  }
+
   func http(port: Int) -> HTTPServerConfiguration {
     var configuration = HTTPServerConfiguration()
     configuration.host = text("HOST") ?? "0.0.0.0"

@@ -25,9 +25,10 @@ public final class House: Sendable {
   /// - Parameters:
   ///   - place: a migrated database; by default a fresh one of the test process's own cluster.
   ///   - routes: of features that stand above this room.
+  ///   - limiter: how often each caller may ask.
   public init(
-    on place: DatabaseConfiguration? = nil,
-    routes: @Sendable (Database, APIKeys) -> [Route] = { _, _ in [] }
+    on place: DatabaseConfiguration? = nil, limiter: RateLimiter = .off,
+    routes: @Sendable (Database, APIKeys, EventLoop) -> [Route] = { _, _, _ in [] }
   ) async throws {
     let fresh = place == nil ? try await TestCluster.database(template: Migrations.all).configuration : nil
     guard var configuration = place ?? fresh else { throw NoNetwork() }
@@ -37,15 +38,22 @@ public final class House: Sendable {
     let keys = APIKeys(database: database)
     self.keys = keys
     let authenticator = Authenticator(.local, database: database, log: .none) { _ in throw NoNetwork() }
-    let gate = Gate(authenticator: authenticator, keys: keys, database: database)
+    let gate = Gate(authenticator: authenticator, keys: keys, limiter: limiter, database: database)
     let features: [[Route]] = [
-      OrganizationRoutes(database: database).routes(gate), APIKeyRoutes(database: database).routes(gate),
+      OrganizationRoutes(database: database).routes(gate), APIKeyRoutes(database: database, keys: keys).routes(gate),
       SiteRoutes(database: database).routes(gate), AreaRoutes(database: database).routes(gate),
       UnitRoutes(database: database).routes(gate), DeviceRoutes(database: database).routes(gate),
       ReadingRoutes(database: database).routes(gate), AlertRoutes(database: database).routes(gate),
       QuarantineRoutes(
-        QuarantineReplay(database: database, clock: .system, log: .none, metrics: Metrics())
+        QuarantineReplay(database: database, home: group.loops[0], clock: .system, log: .none, metrics: Metrics())
       ).routes(gate),
+      MemberRoutes(database: database).routes(gate), AuditRoutes(database: database).routes(gate),
+      AccountRoutes(database: database).routes(gate), DashboardLayoutRoutes(database: database).routes(gate),
+      AdministrationRoutes(database: database, keys: keys, queues: []).routes(gate),
+      PublicRoutes(
+        database: database, tokens: UnsubscribeTokens(secret: Self.unsubscribeSecret, database: database),
+        limiter: limiter
+      ).routes,
     ]
     let probe = Route(.get, "/probe/:scope", content: .any) { request in
       let scope = APIKeyScope(rawValue: request.parameter("scope")) ?? .ingest
@@ -63,7 +71,8 @@ public final class House: Sendable {
       }
     }
     server = HTTPServer(
-      routes: Array(features.joined()) + [probe] + routes(database, keys), configuration: settings, log: .none,
+      routes: Array(features.joined()) + [probe] + routes(database, keys, group.loops[0]), configuration: settings,
+      log: .none,
       metrics: Metrics())
     port = try server.start(on: group).port
   }
@@ -78,6 +87,8 @@ public final class House: Sendable {
   }
 
   private struct NoNetwork: Error {}
+
+  public static let unsubscribeSecret = "a secret of the tests"
 
   // MARK: - Statements
 

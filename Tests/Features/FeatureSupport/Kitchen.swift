@@ -39,10 +39,10 @@ public struct Kitchen: Sendable {
     self.time = time
     let ingest = Ingesting()
     self.ingest = ingest
-    house = try await House(on: place) { database, keys in
+    house = try await House(on: place) { database, keys, loop in
       let made = IngestRoutes(
-        database: database, keys: keys, clock: WallClock { time.now.withLock { $0 } }, log: .none, metrics: metrics,
-        spool: spool)
+        database: database, keys: keys, home: loop, clock: WallClock { time.now.withLock { $0 } }, log: .none,
+        metrics: metrics, spool: spool)
       ingest.routes.withLock { $0 = made }
       return made.routes
     }

@@ -1,6 +1,7 @@
 import Basics
 import FeatureSupport
 import JSON
+import Runtime
 import Telemetry
 import Testing
 
@@ -92,8 +93,10 @@ struct QuarantineTests {
       #"{"name":"Cooler 7","devEui":"A84041FFFF000001","model":"lht65n","status":"active"}"#)
     #expect(made.status == 201)
     try await kitchen.house.run { database in
-      try await QuarantineReplay(database: database, clock: .system, log: .none, metrics: Metrics())
-        .run(at: WallClock.system.now())
+      try await QuarantineReplay(
+        database: database, home: Reactor.current.loop, clock: .system, log: .none, metrics: Metrics()
+      )
+      .run(at: WallClock.system.now())
     }
     #expect(try await kitchen.count("SELECT count(*) FROM sensor_readings") == 2)
     #expect(try await list(kitchen).count == 0)

@@ -20,7 +20,7 @@ final class Replayer {
 
   private let spool: Spool
   private let keys: APIKeys
-  private let writer: ReadingsWriter
+  private let writer: WriterDoor
   private let database: Database
   private let circuit: Circuit
   private let log: Log
@@ -31,7 +31,7 @@ final class Replayer {
 
   /// - Parameter isReady: throws while the database cannot be worked with, its schema for one.
   init(
-    _ spool: Spool, keys: APIKeys, writer: ReadingsWriter, database: Database, circuit: Circuit, log: Log,
+    _ spool: Spool, keys: APIKeys, writer: WriterDoor, database: Database, circuit: Circuit, log: Log,
     isReady: @escaping @Sendable () async throws -> Void
   ) {
     self.spool = spool
