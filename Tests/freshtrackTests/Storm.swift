@@ -159,7 +159,7 @@ final class Storm {
     }
     try place.until("the spool is empty") {
       if !server.isRunning { throw Broken(description: place.text(of: "server-\(servers - 1).log").suffix(2000) + "") }
-      return try figure("spool_records") == 0
+      return try ports.allSatisfy { try figure("spool_records", of: $0) == 0 }
     }
     var account = Account()
     account.spooled = try figure("spool_appended_total") ?? 0
@@ -189,8 +189,8 @@ final class Storm {
   }
 
   /// One figure of the server, as its metrics page has it.
-  func figure(_ name: String) throws -> Double? {
-    var http = PlainHTTP(try place.target)
+  func figure(_ name: String, of port: UInt16? = nil) throws -> Double? {
+    var http = PlainHTTP(try port.map { try HTTPTarget("http://127.0.0.1:\($0)") } ?? place.target)
     let (_, page) = try http.send("GET", "/metrics")
     return String(decoding: page, as: UTF8.self).split(separator: "\n")
       .first { $0.hasPrefix(name + " ") }.flatMap { Double($0.dropFirst(name.count + 1)) }
