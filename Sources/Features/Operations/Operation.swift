@@ -51,6 +51,9 @@ struct Operation: Sendable {
     return errors.filter { !answered.contains($0) }.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
   }
 
+  /// Of the answers, each once.
+  var statuses: [Status] { answers.map(\.status).reduce(into: []) { if !$0.contains($1) { $0.append($1) } } }
+
   /// The answers that are no errors of the usual shape.
   var answers: [Contract.Answer] { contract.answers.filter { $0.status.isSuccess || $0.body != nil } }
 }

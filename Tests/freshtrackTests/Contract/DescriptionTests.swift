@@ -37,8 +37,10 @@ struct DescriptionTests {
   @Test("answers hold what it says") func answers() async throws {
     try await TableWorld.run { world in
       for (route, reply) in world.acme.made { Self.check(route, reply, world) }
-      for route in Self.order(world.routes) where !Self.isStream(route) {
-        guard let path = route.path(world.acme.ids) else {
+      let made = world.acme.made.filter(\.reply.isSuccess).map(\.route.name)
+      for route in Self.order(world.routes) where !Self.isStream(route) && !made.contains(route.name) {
+        if Self.needsMail(route) { continue }
+        guard let path = route.target(world.acme.samples) else {
           world.expect(Self.unreached.contains(route.name), "\(route.name): nothing to ask for")
           continue
         }
@@ -63,13 +65,22 @@ struct DescriptionTests {
   ]
 
   /// What reads, what changes, what makes; then what deletes, from the leaves to the root, each brought back at once.
+  /// What cannot be brought back is left out.
   private static func order(_ routes: [Route]) -> [Route] {
+    let routes = routes.filter { !$0.pattern.hasSuffix("/purge") }
     func isRestore(_ route: Route) -> Bool { route.pattern.hasSuffix("/restore") }
     let deletions = routes.reversed().filter { $0.method == .delete }.flatMap { deletion in
       [deletion] + routes.filter { $0.pattern == deletion.pattern + "/restore" }
     }
     return [.get, .put, .patch, .post].flatMap { method in routes.filter { $0.method == method && !isRestore($0) } }
       + deletions
+  }
+
+  /// It takes a token that only a mail tells.
+  private static func needsMail(_ route: Route) -> Bool {
+    var body: [Shape.Property] = []
+    if case .object(_, let properties)? = route.contract?.body?.schema.kind { body = properties }
+    return (body + (route.contract?.query ?? [])).contains { $0.name == "token" && $0.isRequired }
   }
 
   private static func isStream(_ route: Route) -> Bool {
