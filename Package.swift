@@ -76,8 +76,13 @@ let features: [Target] = [
 
 /// Forward only, in this order; each is embedded in the program.
 let migrations = [
-  "0001_organizations", "0002_places", "0003_devices", "0004_readings", "0005_monitoring", "0006_alerts", "0007_audit",
-  "0008_quarantine", "0023_unchanged",
+  "0001_organizations",
+  "0002_places",
+  "0003_devices",
+  "0004_readings",
+  "0005_monitoring",
+  "0006_alerts",
+  "0007_audit",
   "0008_quarantine",
   "0009_people",
   "0010_audit_places",
@@ -88,6 +93,7 @@ let migrations = [
   "0015_billing",
   "0016_assets",
   "0018_rollups",
+  "0023_unchanged",
 ]
 
 /// The schema, and the one place where everything is wired together.

@@ -76,6 +76,7 @@ extension Settings {
     Setting(
       name: "UNSUBSCRIBE_SECRET", kind: .text, fallback: nil,
       summary: "Signs the unsubscribe links of mails. Unset: a key that is made in the database.", isSecret: true),
+    Setting(
       name: "ENCRYPTION_KEY", kind: .encryptionKeys, fallback: nil,
       summary: "Seals the credentials of providers in the database, made by `openssl rand -hex 32`. To replace it, put "
         + "the new one before the old one: the first seals, all open. Unset: no such credentials can be stored.",
