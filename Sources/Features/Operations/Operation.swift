@@ -43,7 +43,7 @@ struct Operation: Sendable {
   var errors: [Status] {
     var errors: [Status] = [.badRequest]
     if !contract.credentials.isEmpty { errors += [.unauthorized, .forbidden] }
-    if !parameters.isEmpty { errors.append(.notFound) }
+    if !parameters.isEmpty || contract.body != nil { errors.append(.notFound) }
     if changes { errors += [.conflict, .payloadTooLarge, .unsupportedMediaType] }
     errors += [.tooManyRequests, .internalServerError, .serviceUnavailable]
     errors += contract.answers.filter { !$0.status.isSuccess && $0.body == nil }.map(\.status)

@@ -90,8 +90,8 @@ public struct Answers: Sendable {
   }
 
   /// A body that is no JSON: `text/csv`.
-  public static func file(_ mediaType: String) -> Answers {
-    Answers([Contract.Answer(.ok, Contract.Body(.text, mediaType: mediaType))])
+  public static func file(_ mediaType: String, _ status: Status = .ok) -> Answers {
+    Answers([Contract.Answer(status, Contract.Body(.text, mediaType: mediaType))])
   }
 
   /// A status without a body.
