@@ -27,6 +27,7 @@ struct Place: Sendable {
   func settings(_ more: [String: String] = [:]) throws -> Settings {
     let own = [
       "DATABASE_URL": url, "AUTH_MODE": "local", "HOST": "127.0.0.1", "PORT": "0", "LOG_LEVEL": "error", "LOOPS": "2",
+      "RATE_LIMIT_MAX": "0",
     ]
     return try Settings(environment: own.merging(more) { $1 }, for: .server)
   }

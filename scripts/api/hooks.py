@@ -46,3 +46,11 @@ def before_load_schema(context, raw_schema):
                     parameter["schema"] = {"type": "string", "enum": [ORG]}
                 elif method != "delete" and (some := existing.get(parameter["name"])):
                     parameter["schema"] = {"type": "string", "enum": [*some, UNKNOWN]}
+
+
+@schemathesis.check
+def no_fault(context, response, case):
+    """Only what needs a provider that this installation does not have may be answered with 503."""
+    if response.status_code >= 500:
+        code = response.json()["error"]["code"]
+        assert (response.status_code, code) in {(503, "NOT_CONFIGURED"), (501, "NOT_IMPLEMENTED")}, response.text

@@ -58,14 +58,14 @@ enum OpenAPI {
     if let body = contract.body {
       json.object("requestBody") { json in
         json.field("required", body.isRequired)
-        write(body, &json)
+        write([body], &json)
       }
     }
     json.object("responses") { json in
-      for answer in operation.answers {
-        json.object("\(answer.status.code)") { json in
-          json.field("description", answer.status.reason)
-          if let body = answer.body { write(body, &json) }
+      for status in operation.statuses {
+        json.object("\(status.code)") { json in
+          json.field("description", status.reason)
+          write(operation.answers.filter { $0.status == status }.compactMap(\.body), &json)
         }
       }
       for error in operation.errors {
@@ -84,11 +84,14 @@ enum OpenAPI {
     }
   }
 
-  private static func write(_ body: Contract.Body, _ json: inout JSONWriter) {
+  private static func write(_ bodies: [Contract.Body], _ json: inout JSONWriter) {
+    guard !bodies.isEmpty else { return }
     json.object("content") { json in
-      json.object(body.mediaType) { json in
-        json.key("schema")
-        body.schema.write(to: &json)
+      for body in bodies {
+        json.object(body.mediaType) { json in
+          json.key("schema")
+          body.schema.write(to: &json)
+        }
       }
     }
   }
@@ -125,7 +128,7 @@ enum OpenAPI {
       for status in errors {
         json.object(name(of: status)) { json in
           json.field("description", status.reason)
-          write(Contract.Body(error), &json)
+          write([Contract.Body(error)], &json)
         }
       }
     }

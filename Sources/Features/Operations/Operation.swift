@@ -43,13 +43,16 @@ struct Operation: Sendable {
   var errors: [Status] {
     var errors: [Status] = [.badRequest]
     if !contract.credentials.isEmpty { errors += [.unauthorized, .forbidden] }
-    if !parameters.isEmpty { errors.append(.notFound) }
+    if !parameters.isEmpty || contract.body != nil { errors.append(.notFound) }
     if changes { errors += [.conflict, .payloadTooLarge, .unsupportedMediaType] }
     errors += [.tooManyRequests, .internalServerError, .serviceUnavailable]
     errors += contract.answers.filter { !$0.status.isSuccess && $0.body == nil }.map(\.status)
     let answered = contract.answers.filter { $0.body != nil }.map(\.status)
     return errors.filter { !answered.contains($0) }.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
   }
+
+  /// Of the answers, each once.
+  var statuses: [Status] { answers.map(\.status).reduce(into: []) { if !$0.contains($1) { $0.append($1) } } }
 
   /// The answers that are no errors of the usual shape.
   var answers: [Contract.Answer] { contract.answers.filter { $0.status.isSuccess || $0.body != nil } }

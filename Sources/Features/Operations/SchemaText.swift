@@ -22,7 +22,7 @@ extension Schema {
       "number" + (inText ? " (a string that holds one is taken too)" : "")
         + (range.map { ", \(Self.short($0.lowerBound)) to \(Self.short($0.upperBound))" } ?? "")
     case .array(let element, let count): "array of " + element.noun + Self.bounds(count, "")
-    case .object, .map: noun
+    case .object, .map, .either: noun
     }
   }
 
@@ -30,6 +30,7 @@ extension Schema {
   var noun: String {
     switch kind {
     case .object(let name, _): name ?? "object"
+    case .either(let schemas): schemas.map(\.noun).joined(separator: " or ")
     case .map(let value): value.kind == .any ? "object" : "object of \(value.noun)"
     default: what
     }
@@ -91,6 +92,7 @@ extension Schema {
         }
       }
     case .map: json.object { _ in }
+    case .either(let schemas): schemas[0].writeExample(to: &json, &count)
     }
   }
 }

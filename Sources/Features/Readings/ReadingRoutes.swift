@@ -21,7 +21,9 @@ public struct ReadingRoutes: Sendable {
       "/api/orgs/:organizationId/sites/:siteId/areas/:areaId/units/:unitId/readings",
       "/api/orgs/:organizationId/units/:unitId/readings",
     ].flatMap {
-      gate.get($0, .viewer, "What a unit measured", asks: ReadingQuery.init, gives: .list(.reading), list)
+      gate.get(
+        $0, .viewer, "What a unit measured", asks: ReadingQuery.init,
+        gives: .list(.reading).or(.list(.readingBucket)), list)
         + gate.get(
           $0 + "/buckets", .viewer, "What a unit measured, in quarters of an hour, hours or days",
           asks: ReadingQuery.ofBuckets, gives: .list(.readingBucket), list)

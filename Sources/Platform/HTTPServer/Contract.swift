@@ -90,14 +90,27 @@ public struct Answers: Sendable {
   }
 
   /// A body that is no JSON: `text/csv`.
-  public static func file(_ mediaType: String) -> Answers {
-    Answers([Contract.Answer(.ok, Contract.Body(.text, mediaType: mediaType))])
+  public static func file(_ mediaType: String, _ status: Status = .ok) -> Answers {
+    Answers([Contract.Answer(status, Contract.Body(.text, mediaType: mediaType))])
   }
 
   /// A status without a body.
   public static func status(_ status: Status) -> Answers { Answers([Contract.Answer(status)]) }
 
-  public func or(_ other: Answers) -> Answers { Answers(all + other.all) }
+  /// Two of one status and one media type are one that holds either.
+  public func or(_ other: Answers) -> Answers {
+    var all = all
+    for answer in other.all {
+      let place = all.firstIndex { $0.status == answer.status && $0.body?.mediaType == answer.body?.mediaType }
+      if let place, let known = all[place].body, let new = answer.body {
+        let body = Contract.Body(.either(known.schema, new.schema), mediaType: new.mediaType)
+        all[place] = Contract.Answer(answer.status, body)
+      } else if place == nil {
+        all.append(answer)
+      }
+    }
+    return Answers(all)
+  }
 }
 
 extension Route {

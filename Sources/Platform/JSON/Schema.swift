@@ -17,6 +17,8 @@ public struct Schema: Sendable, Hashable {
     case object(String?, [Property])
     /// An object with keys that are data.
     case map(Schema)
+    /// One of these.
+    case either([Schema])
   }
 
   public let kind: Kind
@@ -89,6 +91,11 @@ extension Schema {
   public static func object(_ name: String, _ properties: [Property]) -> Schema { Schema(.object(name, properties)) }
 
   public static func map(of value: Schema) -> Schema { Schema(.map(value)) }
+
+  public static func either(_ a: Schema, _ b: Schema) -> Schema {
+    if case .either(let more) = a.kind { return Schema(.either(more + [b])) }
+    return Schema(.either([a, b]))
+  }
 }
 
 extension Schema.Property {
@@ -185,6 +192,11 @@ extension Schema {
       writeType(["object"], &json)
       json.key("additionalProperties")
       value.write(to: &json)
+    case .either(let schemas):
+      json.array("anyOf") { json in
+        for schema in schemas { schema.write(to: &json) }
+        if isNullable { json.object { $0.field("type", "null") } }
+      }
     }
   }
 
@@ -223,6 +235,7 @@ extension Schema {
   private func collect(into found: inout [String: Schema]) {
     switch kind {
     case .array(let inner, _), .map(let inner): inner.collect(into: &found)
+    case .either(let schemas): for schema in schemas { schema.collect(into: &found) }
     case .object(let name, let properties):
       if let name { found[name] = Schema(kind) }
       for property in properties { property.schema.collect(into: &found) }

@@ -37,8 +37,10 @@ struct DescriptionTests {
   @Test("answers hold what it says") func answers() async throws {
     try await TableWorld.run { world in
       for (route, reply) in world.acme.made { Self.check(route, reply, world) }
-      for route in Self.order(world.routes) where !Self.isStream(route) {
-        guard let path = route.path(world.acme.ids) else {
+      let made = world.acme.made.filter(\.reply.isSuccess).map(\.route.name)
+      for route in Self.order(world.routes) where !Self.isStream(route) && !made.contains(route.name) {
+        if Self.needsMail(route) { continue }
+        guard let path = route.target(world.acme.samples) else {
           world.expect(Self.unreached.contains(route.name), "\(route.name): nothing to ask for")
           continue
         }
@@ -51,8 +53,6 @@ struct DescriptionTests {
 
   /// Routes that no example gets through.
   private static let unreached: Set<String> = [
-    // There is one policy for each type of alert already.
-    "POST /api/orgs/:organizationId/notification-policies",
     // They need a provider.
     "GET /api/orgs/:organizationId/assets/:assetId/content",
     "POST /api/orgs/:organizationId/assets/upload",
@@ -60,18 +60,25 @@ struct DescriptionTests {
     "POST /api/orgs/:organizationId/payments/portal",
     "POST /api/webhooks/stripe",
     "POST /api/webhooks/telnyx",
-    // Its field is no id.
-    "DELETE /api/orgs/:organizationId/alert-rules/:ruleId/fields/:field",
   ]
 
   /// What reads, what changes, what makes; then what deletes, from the leaves to the root, each brought back at once.
+  /// What cannot be brought back is left out.
   private static func order(_ routes: [Route]) -> [Route] {
+    let routes = routes.filter { !$0.pattern.hasSuffix("/purge") }
     func isRestore(_ route: Route) -> Bool { route.pattern.hasSuffix("/restore") }
     let deletions = routes.reversed().filter { $0.method == .delete }.flatMap { deletion in
       [deletion] + routes.filter { $0.pattern == deletion.pattern + "/restore" }
     }
     return [.get, .put, .patch, .post].flatMap { method in routes.filter { $0.method == method && !isRestore($0) } }
       + deletions
+  }
+
+  /// It takes a token that only a mail tells.
+  private static func needsMail(_ route: Route) -> Bool {
+    var body: [Shape.Property] = []
+    if case .object(_, let properties)? = route.contract?.body?.schema.kind { body = properties }
+    return (body + (route.contract?.query ?? [])).contains { $0.name == "token" && $0.isRequired }
   }
 
   private static func isStream(_ route: Route) -> Bool {
@@ -83,6 +90,7 @@ struct DescriptionTests {
     guard let answer = contract.answers.first(where: { Int($0.status.code) == reply.status }) else {
       return world.expect(unreached.contains(route.name), "\(route.name): \(reply)")
     }
+    world.expect(!unreached.contains(route.name), "\(route.name) is reached after all")
     guard let body = answer.body else {
       return world.expect(reply.body.isEmpty, "\(route.name): \(reply)")
     }

@@ -94,6 +94,8 @@ struct RouteTableTests {
     try await TableWorld.run { world in
       for route in world.routes {
         guard let credential = world.credential(route, of: world.acme) else { continue }
+        // With a valid key a webhook takes everything.
+        guard !route.pattern.hasPrefix("/api/webhooks/") else { continue }
         for parameter in route.contract?.query ?? [] {
           let schema: Shape =
             if case .array(let element, _) = parameter.schema.kind { element } else { parameter.schema }
@@ -111,7 +113,9 @@ struct RouteTableTests {
   }
 
   /// A list below something that is not there is empty.
-  private static let emptyLists: Set = ["GET /api/orgs/:organizationId/sites/:siteId/areas"]
+  private static let emptyLists: Set = [
+    "GET /api/orgs/:organizationId/sites/:siteId/areas", "GET /api/orgs/:organizationId/alert-rules/:ruleId/history",
+  ]
 
   @Test("what is not there is not found, and what others have looks the same") func foreignIds() async throws {
     try await TableWorld.run { world in
@@ -148,12 +152,14 @@ struct RouteTableTests {
             guard let id = Self.reference(property, world.other.ids) else { continue }
             func ask(_ id: String?) throws -> Reply {
               try world.call(
-                route.method, path, credential, world.acme.samples.object(properties, (property.name, id)))
+                route.method, path, credential, world.body(route, of: world.acme, with: (property.name, id)))
             }
             let foreign = try ask(id)
             world.expect((400..<500).contains(foreign.status), "\(route.name) \(property.name): \(foreign)")
             let own = try ask(Self.reference(property, world.acme.ids))
-            let isTaken = own.isSuccess || Self.unreached.contains("\(route.name) \(property.name)")
+            let isTaken =
+              own.isSuccess || own.status == 409 && foreign.status != 409
+              || Self.unreached.contains("\(route.name) \(property.name)")
             world.expect(isTaken, "\(route.name) \(property.name) of our own: \(own)")
           }
         }

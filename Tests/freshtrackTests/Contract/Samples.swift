@@ -13,7 +13,7 @@ struct Samples {
     switch schema.kind {
     case .any: "null"
     case .bool: "true"
-    case .text(let length): quoted(text(length, schema.example))
+    case .text(let length): quoted(Self.known(name) ?? text(length, schema.example))
     case .uuid: quoted(ids[name] ?? UUID.v4().description)
     case .instant: quoted((WallClock.system.now() - .minutes(1)).rfc3339)
     case .choice(let choices): quoted(choices[0])
@@ -23,6 +23,16 @@ struct Samples {
       array(element, named: name.hasSuffix("s") ? String(name.dropLast()) : name, count: count?.lowerBound ?? 0)
     case .object(_, let properties): object(properties)
     case .map: "{}"
+    case .either(let schemas): value(schemas[0], named: name)
+    }
+  }
+
+  /// Texts with a grammar that their length does not tell.
+  private static func known(_ name: String) -> String? {
+    switch name {
+    case "email": "somebody.\(UUID.v4())@example.com"
+    case "phone": "+12025550143"
+    default: nil
     }
   }
 
@@ -45,9 +55,11 @@ struct Samples {
   }
 
   /// With `replaced` in the place of one member; nil leaves it out.
-  func object(_ properties: [Shape.Property], _ replaced: (name: String, json: String?)? = nil) -> String {
+  func object(_ properties: [Shape.Property], _ replaced: [(name: String, json: String?)] = []) -> String {
     let members = properties.compactMap { property -> String? in
-      if let replaced, replaced.name == property.name { return replaced.json.map { "\"\(property.name)\":\($0)" } }
+      if let other = replaced.first(where: { $0.name == property.name }) {
+        return other.json.map { "\"\(property.name)\":\($0)" }
+      }
       return property.isRequired ? "\"\(property.name)\":\(value(property.schema, named: property.name))" : nil
     }
     return "{" + members.joined(separator: ",") + "}"
@@ -84,7 +96,7 @@ struct Samples {
       if !property.schema.isNullable { values.append(("", "null")) }
     }
     return values.map { place, json in
-      Fault(place: property.name + tail(place), json: object(properties, (property.name, json)))
+      Fault(place: property.name + tail(place), json: object(properties, [(property.name, json)]))
     }
   }
 
@@ -113,7 +125,7 @@ struct Samples {
     case .number(let range, _):
       ["\"x\"", "true"] + (range.map { ["\(Int($0.upperBound) + 1)", "\(Int($0.lowerBound) - 1)"] } ?? [])
     case .map: ["7", "[]"]
-    case .array, .object: []
+    case .array, .object, .either: []
     }
   }
 

@@ -28,6 +28,9 @@ extension Shape {
     case .map(let element):
       guard value.kind == .object else { return ["\(place) is no object"] }
       return value.members.flatMap { element.faults(in: $0.value, at: "\(place).\($0.key)") }
+    case .either(let schemas):
+      let all = schemas.map { $0.faults(in: value, at: place) }
+      return all.contains(where: \.isEmpty) ? [] : all.flatMap(\.self)
     case .object(_, let properties): return faults(in: value, of: properties, at: place)
     }
   }

@@ -27,6 +27,8 @@ final class Tenant {
   /// By the name of the path parameter: `siteId`.
   var ids: [String: String] = [:]
   var tokens: [Role: String] = [:]
+  /// Of a super admin of the platform.
+  var adminToken = ""
   var key = ""
   /// What was made, and how it was answered.
   var made: [(route: Route, reply: Reply)] = []
@@ -57,6 +59,7 @@ final class TableWorld {
     routes = server.composition.routes
     for tenant in [acme, other] {
       try found(tenant)
+      try appoint(tenant)
       try furnish(tenant)
       try alarm(tenant)
       try furnish(tenant)
@@ -104,23 +107,28 @@ final class TableWorld {
   /// What lets `tenant` use the route: the token of its owner, or its API key. Nil when the table's own people have none.
   func credential(_ route: Route, of tenant: Tenant) -> (Credential, String)? {
     guard let contract = route.contract else { return nil }
-    if contract.credentials.contains(.bearer) { return (.bearer, tenant.owner) }
+    if contract.credentials.contains(.bearer) {
+      let isPlatform = contract.role.map { Role(rawValue: $0) == nil } ?? false
+      return (.bearer, isPlatform ? tenant.adminToken : tenant.owner)
+    }
     return contract.credentials.contains(.apiKey) ? (.apiKey, tenant.key) : nil
   }
 
   /// A body that is right, when the route takes one.
-  func body(_ route: Route, of tenant: Tenant) -> String? {
+  func body(_ route: Route, of tenant: Tenant, with member: (name: String, json: String?)? = nil) -> String? {
     guard let body = route.contract?.body else { return nil }
     guard body.mediaType == "application/json" else { return "" }
-    guard let more = Self.unspoken[route.name], case .object(_, let properties) = body.schema.kind else {
-      return tenant.samples.value(body.schema)
-    }
-    return tenant.samples.object(properties, more)
+    guard case .object(_, let properties) = body.schema.kind else { return tenant.samples.value(body.schema) }
+    return tenant.samples.object(properties, (member.map { [$0] } ?? []) + (Self.unspoken[route.name] ?? []))
   }
 
   /// Fields that a body needs although none of them is required alone.
-  private static let unspoken: [String: (name: String, json: String?)] = [
-    "POST /api/orgs/:organizationId/escalation-contacts": ("email", "\"a@example.com\"")
+  private static let unspoken: [String: [(name: String, json: String?)]] = [
+    "POST /api/orgs/:organizationId/escalation-contacts": [("email", "\"a@example.com\"")],
+    "POST /api/orgs/:organizationId/suppressions": [
+      ("startsAt", "\"2036-01-05T07:30:00Z\""), ("endsAt", "\"2036-01-05T09:30:00Z\""),
+    ],
+    "POST /api/orgs/:organizationId/devices/:deviceId/calibrations": [("temperatureOffset", "0.5")],
   ]
 
   // MARK: - Making
@@ -148,6 +156,7 @@ final class TableWorld {
       return (organization.id, tokens)
     }
     tenant.ids["organizationId"] = id.description
+    tenant.ids["field"] = "tempMax"
     tenant.tokens = tokens
   }
 
@@ -175,19 +184,36 @@ final class TableWorld {
     ])
   }
 
+  private func appoint(_ tenant: Tenant) throws {
+    let database = Database(place.database.configuration)
+    tenant.adminToken = try EventLoop.run {
+      let user = UUID.v4()
+      try await database.execute(
+        "INSERT INTO platform_roles (user_id, role) VALUES ($1, 'SUPER_ADMIN')", [.uuid(user)])
+      let token = try await LocalIssuer(database: database).token(
+        user: user, email: "admin@example.com", name: "An admin", lifetime: .hours(1), now: WallClock.system.now())
+      database.close()
+      return token
+    }
+  }
+
   /// Makes one of everything that a POST makes, and finds one of everything that a list shows.
   private func furnish(_ tenant: Tenant) throws {
     for route in routes {
-      guard let contract = route.contract, let credential = credential(route, of: tenant), contract.role != nil,
+      guard let contract = route.contract, let credential = credential(route, of: tenant),
+        contract.role.flatMap(Role.init(rawValue:)) != nil,
         let name = element(of: route), tenant.ids[name] == nil, let path = route.path(tenant.ids)
       else { continue }
       if route.method == .post, contract.answers.contains(where: { $0.status == .created }) {
         let reply = try call(.post, path, credential, body(route, of: tenant))
         tenant.made.append((route, reply))
         tenant.ids[name] = reply.json?["id"]?.string
+        if name == "siteId" { tenant.ids["entityId"] = tenant.ids[name] }
         if name == "apiKeyId" { tenant.key = reply.json?["key"]?.string ?? "" }
       } else if route.method == .get {
-        tenant.ids[name] = try call(.get, path, credential).json?[0]?["id"]?.string
+        let all = try call(.get, path, credential).json
+        let last = all?[(all?.count ?? 0) - 1]
+        tenant.ids[name] = (last?[key: name] ?? last?["id"])?.string
       }
     }
   }
@@ -227,6 +253,15 @@ extension Route {
       }
     }
     return parts.joined(separator: "/")
+  }
+
+  /// The path with these and with the query parameters that are required; nil when an id is not known.
+  func target(_ samples: Samples) -> String? {
+    let query = (contract?.query ?? []).filter(\.isRequired).map { property in
+      "\(property.name)=\(samples.value(property.schema, named: property.name).filter { $0 != "\"" })"
+    }
+    let target = path(samples.ids).map { $0 + (query.isEmpty ? "" : "?" + query.joined(separator: "&")) }
+    return target?.replacing("+", with: "%2B")
   }
 
   /// The path, with an id that nobody has for each that is not known.

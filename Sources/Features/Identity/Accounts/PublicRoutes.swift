@@ -21,9 +21,11 @@ public struct PublicRoutes: Sendable {
     let token = [Schema.Property.text("token")]
     return [
       Route(.get, "/unsubscribe", askToUnsubscribe).described(
-        "A page with a button that ends digests", asks: token, gives: .file("text/html")),
+        "A page with a button that ends digests", asks: token,
+        gives: .file("text/html").or(.file("text/html", .badRequest))),
       Route(.post, "/unsubscribe", bodyLimit: 4096, content: .any, unsubscribe).described(
-        "End digests; also by the mail program (RFC 8058)", asks: token, gives: .one(.unsubscribed)),
+        "End digests; also by the mail program (RFC 8058)", asks: token,
+        gives: .one(.unsubscribed).or(.file("text/html"))),
       Route(.get, "/api/availability/email", email).described(
         "Whether nobody uses this address yet", asks: [.text("email")], gives: .one(.availability)),
       Route(.get, "/api/availability/phone", phone).described(
