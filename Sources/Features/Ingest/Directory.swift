@@ -13,6 +13,7 @@ final class Directory {
   /// Entries beyond this are forgotten, all at once: about 1 KB each.
   private static let capacity = 200_000
 
+  let marks = RollupMarks()
   private(set) var version: Int64?
   private var devices: [DeviceKey: DeviceEntry?] = [:]
   private var units: [UUID: UnitRules?] = [:]

@@ -135,6 +135,7 @@ extension Uplink {
     if measured.isCalibrated { reading.flags.insert(.calibrated) }
     if assignment?.isPrimary == false { reading.flags.insert(.secondary) }
     if sample.kind != .live { reading.flags.insert(.backfill) }
+    if isPart { reading.flags.insert(.part) }
     return reading
   }
 

@@ -7,6 +7,7 @@ import Identity
 import JSON
 import Migrations
 import Overview
+import Notifications
 import Places
 import PostgreSQL
 import Readings
@@ -20,7 +21,7 @@ public final class House: Sendable {
   public let keys: APIKeys
   private let group = LoopGroup(count: 1)
   private let server: HTTPServer
-  private let port: UInt16
+  let port: UInt16
 
   /// - Parameters:
   ///   - place: a migrated database; by default a fresh one of the test process's own cluster.
@@ -56,6 +57,10 @@ public final class House: Sendable {
       AlertRuleRoutes(database: database).routes(gate),
       SuppressionRoutes(database: database).routes(gate),
       OverviewRoutes(database: database).routes(gate),
+      PolicyRoutes(database: database).routes(gate),
+      ContactRoutes(database: database).routes(gate),
+      NotificationSettingsRoutes(database: database).routes(gate),
+      DeliveryRoutes(database: database).routes(gate),
     ]
     let probe = Route(.get, "/probe/:scope", content: .any) { request in
       let scope = APIKeyScope(rawValue: request.parameter("scope")) ?? .ingest
@@ -184,5 +189,17 @@ public final class House: Sendable {
     for (name, value) in headers { text += "\(name): \(value)\r\n" }
     if let body { text += "Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n" }
     return try Answer(exchange(port, Array((text + "\r\n" + (body ?? "")).utf8)))
+  }
+
+  /// The same with a body that is no JSON.
+  public func send(
+    _ method: Method, _ target: String, as user: User? = nil, _ body: [UInt8], contentType: String,
+    headers: [(String, String)] = []
+  ) async throws -> Answer {
+    var headers = headers + [("Content-Type", contentType), ("Content-Length", "\(body.count)")]
+    if let user { headers.append(("x-stack-access-token", user.token)) }
+    var text = "\(method.name) \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    for (name, value) in headers { text += "\(name): \(value)\r\n" }
+    return try Answer(exchange(port, Array((text + "\r\n").utf8) + body))
   }
 }
