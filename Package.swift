@@ -83,7 +83,6 @@ let migrations = [
   "0005_monitoring",
   "0006_alerts",
   "0007_audit",
-  "0001_organizations", "0002_places", "0003_devices", "0004_readings", "0005_monitoring", "0006_alerts", "0007_audit",
   "0008_quarantine",
   "0009_people",
   "0010_audit_places",
@@ -93,6 +92,7 @@ let migrations = [
   "0014_notifications",
   "0015_billing",
   "0016_assets",
+  "0017_quarantine_once",
   "0018_rollups",
   "0023_unchanged",
 ]
@@ -142,7 +142,7 @@ let testTargets: [Target] = [
     name: "freshtrackTests",
     dependencies: [
       "freshtrack", "Basics", "ColdChain", "HTTP", "HTTPServer", "Identity", "JSON", "Runtime", "PostgreSQL",
-      "Migrations", "TestSupport",
+      "CPostgreSQL", "Migrations", "TestSupport",
     ],
     path: "Tests/freshtrackTests",
     swiftSettings: strict),
