@@ -4,6 +4,7 @@ import PostgreSQL
 import Testing
 
 @testable import Alerts
+@testable import Identity
 @testable import Monitoring
 @testable import Overview
 @testable import Places
@@ -88,9 +89,7 @@ import Testing
       ("due units", UnitStateStore.lockDue(at: now, limit: 500).0, [.timestamp(now), 500]),
       ("overview", OverviewStore.overview, [organization, .timestamp(now)]),
       (
-        "audit log",
-        "SELECT seq FROM event_logs WHERE organization_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3",
-        [organization, 500, 100]
+        "audit log", AuditStore.listing, [organization] + Array(repeating: .null, count: 11) + [100]
       ),
     ]
   }
