@@ -54,6 +54,7 @@ struct Composition: Sendable {
         ? [] : MetricsRoutes(metrics: parts.metrics, audience: .privateAddresses).routes)
     let client = HTTPClient(usesProxyEnvironment: true)
     let stripe = parts.settings.stripe
+    let seals = SealRenewal(database: database, box: parts.settings.secretBox, log: parts.log)
     let api = [
       OrganizationRoutes(database: database).routes(gate),
       APIKeyRoutes(database: database).routes(gate),
@@ -86,6 +87,7 @@ struct Composition: Sendable {
       Job("monitoring", every: .seconds(5)) { try await monitoring.run(at: $0) },
       Job("reading-partitions", every: .hours(1)) { try await partitions.run(at: $0) },
       Job("figures", every: .seconds(30)) { try await figures.count(at: $0) },
+      Job("seals", every: .hours(1)) { _ in try await seals.run() },
     ]
   }
 
