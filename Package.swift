@@ -125,8 +125,8 @@ let testTargets: [Target] = [
   .testTarget(
     name: "freshtrackTests",
     dependencies: [
-      "freshtrack", "Basics", "ColdChain", "HTTP", "HTTPServer", "Identity", "JSON", "Runtime", "PostgreSQL",
-      "Migrations", "TestSupport",
+      "freshtrack", "Basics", "Billing", "ColdChain", "HTTP", "HTTPClient", "HTTPServer", "Identity", "JSON", "Runtime",
+      "PostgreSQL", "Migrations", "TestSupport",
     ],
     path: "Tests/freshtrackTests",
     swiftSettings: strict),
