@@ -50,6 +50,18 @@ struct SMSConfigStore: Sendable {
       ])
   }
 
+  func delete(_ scope: OrganizationScope, _ request: Request) async throws -> Bool {
+    let rows = try await database.query(
+      """
+      WITH c AS (
+        DELETE FROM sms_configs WHERE organization_id = $1 RETURNING *
+      )
+      SELECT append_event_log($1, $2, 'sms_config.deleted', 'sms_config', c.id, to_jsonb(c) - 'telnyx_api_key_sealed',
+        NULL) FROM c
+      """, [.uuid(scope.organizationId), Audit.author(scope, request)])
+    return !rows.isEmpty
+  }
+
   /// Seals with the newest key what an older one has sealed, and returns how many these were.
   func renewSeals(_ box: SecretBox) async throws -> Int {
     var count = 0

@@ -106,6 +106,9 @@ import Testing
     #expect(second.json["telnyxMessagingProfileId"]?.isNull == true)
     #expect(second.json["isEnabled"]?.bool == false)
     #expect(second.json["id"]?.string == first.json["id"]?.string)
+    #expect(try await house.call(.delete, path, as: organization.owner).status == 204)
+    #expect(try await house.call(.delete, path, as: organization.owner).status == 404)
+    #expect(try await house.sql("SELECT 1 FROM sms_configs").isEmpty)
   }
 
   @Test func `without an encryption key nothing is stored, and the rest works`() async throws {
