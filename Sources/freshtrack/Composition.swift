@@ -12,6 +12,7 @@ import Migrations
 import Monitoring
 import Notifications
 import Operations
+import Overview
 import Places
 import PostgreSQL
 import Readings
@@ -32,11 +33,13 @@ struct Composition: Sendable {
     let authenticator = Authenticator(
       try parts.settings.authentication, database: database, log: parts.log, download: KeySets.download)
     let keys = APIKeys(database: database)
-    let gate = Gate(authenticator: authenticator, keys: keys, database: database)
+    let limiter = parts.settings.rateLimiter
+    let gate = Gate(authenticator: authenticator, keys: keys, limiter: limiter, database: database)
     let board = JobBoard(metrics: parts.metrics, log: parts.log, clock: parts.clock)
-    let lag = LoopLag(parts.loops.loops, metrics: parts.metrics)
+    let lag = LoopLag(parts.loops.loops + [parts.writing], metrics: parts.metrics)
     let figures = Figures(database: database, metrics: parts.metrics)
     let partitions = ReadingPartitions(database: database, log: parts.log)
+    let rollups = RollupJob(database: database, log: parts.log)
     let monitoring = MonitoringJob(database: database, log: parts.log)
 
     health = HealthMonitor(
@@ -57,13 +60,26 @@ struct Composition: Sendable {
     let seals = SealRenewal(database: database, box: parts.settings.secretBox, log: parts.log)
     let api = [
       OrganizationRoutes(database: database).routes(gate),
-      APIKeyRoutes(database: database).routes(gate),
+      APIKeyRoutes(database: database, keys: keys).routes(gate),
       SiteRoutes(database: database).routes(gate),
       AreaRoutes(database: database).routes(gate),
       UnitRoutes(database: database).routes(gate),
       DeviceRoutes(database: database).routes(gate),
       ReadingRoutes(database: database).routes(gate),
       AlertRoutes(database: database).routes(gate),
+      MemberRoutes(database: database).routes(gate),
+      AuditRoutes(database: database).routes(gate),
+      AccountRoutes(database: database).routes(gate),
+      DashboardLayoutRoutes(database: database).routes(gate),
+      AdministrationRoutes(database: database, keys: keys, queues: Queues.all(database)).routes(gate),
+      PublicRoutes(
+        database: database,
+        tokens: UnsubscribeTokens(secret: parts.settings.text("UNSUBSCRIBE_SECRET"), database: database),
+        limiter: limiter
+      ).routes,
+      AlertRuleRoutes(database: database).routes(gate),
+      SuppressionRoutes(database: database).routes(gate),
+      OverviewRoutes(database: database).routes(gate),
       PolicyRoutes(database: database).routes(gate),
       ContactRoutes(database: database).routes(gate),
       NotificationSettingsRoutes(database: database).routes(gate),
@@ -75,7 +91,7 @@ struct Composition: Sendable {
       AssetRoutes(database: database, objects: parts.settings.objectStore(client), log: parts.log).routes(gate),
     ].flatMap { $0 }
     let ingest = IngestRoutes(
-      database: database, keys: keys, clock: parts.clock, log: parts.log, metrics: parts.metrics
+      database: database, keys: keys, home: parts.writing, clock: parts.clock, log: parts.log, metrics: parts.metrics
     ).routes
     let described = operations + ingest + (parts.settings.flag("READ_ONLY") ? api.map(Self.frozen) : api)
     routes = described + DocumentationRoutes(of: described, version: programVersion).routes
@@ -88,6 +104,7 @@ struct Composition: Sendable {
       Job("reading-partitions", every: .hours(1)) { try await partitions.run(at: $0) },
       Job("figures", every: .seconds(30)) { try await figures.count(at: $0) },
       Job("seals", every: .hours(1)) { _ in try await seals.run() },
+      Job("rollups", every: .seconds(30)) { try await rollups.run(at: $0) },
     ]
   }
 
@@ -97,7 +114,10 @@ struct Composition: Sendable {
     let log: Log
     let metrics: Metrics
     let database: Database
+    /// They serve requests and run the jobs.
     let loops: LoopGroup
+    /// It writes readings.
+    let writing: EventLoop
     let clock: WallClock
   }
 

@@ -165,6 +165,27 @@ public struct Draft {
     columns.field(column, fields.optionalDoubleOrNumericString(name, in: range))
   }
 
+  /// The source text of an object whose members are the sender's own, at most `limit` bytes.
+  public mutating func optionalRawObject(_ name: String, _ column: String, bytes limit: Int) {
+    guard sets(name) else { return }
+    columns.key(column)
+    if let bytes = fields.optionalRawObject(name, bytes: limit) { columns.raw(bytes) } else { columns.null() }
+  }
+
+  /// Nil when it is absent or null.
+  @discardableResult
+  public mutating func optionalUUIDs(_ name: String, _ column: String, count: ClosedRange<Int>) -> [UUID]? {
+    guard sets(name) else { return nil }
+    let ids = fields.optionalUUIDs(name, count: count)
+    columns.key(column)
+    guard let ids else {
+      columns.null()
+      return nil
+    }
+    columns.array { json in for id in ids { json.uuid(id) } }
+    return ids
+  }
+
   // MARK: - What the body names
 
   /// The body gives a value or null. While it is described it gives every one.

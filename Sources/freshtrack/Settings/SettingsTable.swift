@@ -66,6 +66,17 @@ extension Settings {
       name: "SHUTDOWN_GRACE", kind: .duration, fallback: "10s",
       summary: "How long requests may take to finish after SIGTERM."),
     Setting(
+      name: "RATE_LIMIT_MAX", kind: .integer(0...1_000_000), fallback: "1000",
+      summary:
+        "Requests that each API key, each user and, without a valid token, each address may make within RATE_LIMIT_WINDOW. Ingest, webhooks and `/health` are not counted. 0: no limit."
+    ),
+    Setting(
+      name: "RATE_LIMIT_WINDOW", kind: .integer(1000...86_400_000), fallback: "60000",
+      summary: "Milliseconds in which RATE_LIMIT_MAX requests are filled up again."),
+    Setting(
+      name: "UNSUBSCRIBE_SECRET", kind: .text, fallback: nil,
+      summary: "Signs the unsubscribe links of mails. Unset: a key that is made in the database.", isSecret: true),
+    Setting(
       name: "ENCRYPTION_KEY", kind: .encryptionKeys, fallback: nil,
       summary: "Seals the credentials of providers in the database, made by `openssl rand -hex 32`. To replace it, put "
         + "the new one before the old one for two hours: the first seals, all open. Unset: no such credentials can be stored.",

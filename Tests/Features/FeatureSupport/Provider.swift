@@ -43,6 +43,6 @@ extension Gate {
   /// The gate of a house, for routes that the test puts together itself.
   public static func local(_ database: Database, _ keys: APIKeys) -> Gate {
     let authenticator = Authenticator(.local, database: database, log: .none) { _ in throw CancellationError() }
-    return Gate(authenticator: authenticator, keys: keys, database: database)
+    return Gate(authenticator: authenticator, keys: keys, limiter: .off, database: database)
   }
 }
