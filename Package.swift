@@ -143,6 +143,8 @@ let testTargets: [Target] = [
     dependencies: [
       "freshtrack", "Basics", "ColdChain", "HTTP", "HTTPServer", "Identity", "JSON", "Runtime", "PostgreSQL",
       "CPostgreSQL", "Migrations", "TestSupport",
+      "freshtrack", "Basics", "Billing", "ColdChain", "HTTP", "HTTPClient", "HTTPServer", "Identity", "JSON", "Runtime",
+      "PostgreSQL", "Migrations", "TestSupport",
     ],
     path: "Tests/freshtrackTests",
     swiftSettings: strict),

@@ -94,6 +94,16 @@ CREATE TABLE sms_configs (
   updated_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- Who does not want text messages of this sender any more, or wants them again: STOP and START are between two numbers,
+-- whatever organization stands behind them. Messages to who is opted out are refused by the provider.
+CREATE TABLE sms_consents (
+  sender text NOT NULL CHECK (char_length(sender) BETWEEN 1 AND 32),
+  phone text NOT NULL CHECK (phone ~ '^\+[1-9][0-9]{1,14}$'),
+  is_given boolean NOT NULL,
+  told_at timestamptz NOT NULL,
+  PRIMARY KEY (sender, phone)
+);
+
 -- One message to one recipient by one channel: first owed, then tried, then told by the provider what became of it.
 -- A message that was not sent on purpose is here too, with the reason.
 CREATE TABLE notification_deliveries (

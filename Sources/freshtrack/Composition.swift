@@ -60,6 +60,7 @@ struct Composition: Sendable {
         ? [] : MetricsRoutes(metrics: parts.metrics, audience: .privateAddresses).routes)
     let client = HTTPClient(usesProxyEnvironment: true)
     let stripe = parts.settings.stripe
+    let seals = SealRenewal(database: database, box: parts.settings.secretBox, log: parts.log)
     let api = [
       OrganizationRoutes(database: database).routes(gate),
       APIKeyRoutes(database: database, keys: keys).routes(gate),
@@ -108,6 +109,7 @@ struct Composition: Sendable {
       Job("monitoring", every: .seconds(5)) { try await monitoring.run(at: $0) },
       Job("reading-partitions", every: .hours(1)) { try await partitions.run(at: $0) },
       Job("figures", every: .seconds(30)) { try await figures.count(at: $0) },
+      Job("seals", every: .hours(1)) { _ in try await seals.run() },
       Job("rollups", every: .seconds(30)) { try await rollups.run(at: $0) },
       Job("quarantine", every: .minutes(1)) { try await quarantine.run(at: $0) },
     ]

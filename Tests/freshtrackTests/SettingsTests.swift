@@ -1,4 +1,6 @@
+import Billing
 import Foundation
+import HTTPClient
 import Testing
 
 @testable import freshtrack
@@ -57,6 +59,26 @@ struct SettingsTests {
     #expect(old.open(both.seal([1], context: ""), context: "") == nil)
     #expect(try settings([:]).secretBox == nil)
     #expect(problems(["ENCRYPTION_KEY": "\(a),\(b.dropLast())"]).count == 1)
+  }
+
+  @Test("the name of the earlier system counts until the new one is set, as a file too")
+  func formerNames() throws {
+    #expect(try settings(["MINIO_ENDPOINT": "http://minio:9000"]).text("S3_ENDPOINT") == "http://minio:9000")
+    let both = ["MINIO_ROOT_USER_FILE": "/run/secrets/user", "S3_ACCESS_KEY": "new"]
+    #expect(try settings(both, files: ["/run/secrets/user": "old\n"]).text("S3_ACCESS_KEY") == "new")
+    #expect(
+      try settings(["MINIO_ROOT_USER_FILE": "/run/secrets/user"], files: ["/run/secrets/user": "old\n"])
+        .text("S3_ACCESS_KEY") == "old")
+  }
+
+  @Test("an endpoint with a path and a key that is none stop the start")
+  func providers() throws {
+    #expect(problems(["S3_ENDPOINT": "https://s3.example.com/bucket"]).count == 1)
+    #expect(problems(["TELNYX_PUBLIC_KEY": "c2hvcnQ="]).count == 1)
+    #expect(try settings([:]).objectStore(HTTPClient()) == nil)
+    let whole = ["S3_ENDPOINT": "https://s3.example.com", "S3_ACCESS_KEY": "a", "S3_SECRET_KEY": "b"]
+    #expect(try settings(whole).objectStore(HTTPClient()) != nil)
+    #expect(try settings(["STRIPE_PRICE_PRO": "price_1"]).stripe.prices == [.pro: "price_1"])
   }
 
   @Test("every problem is told at once, a line for each")

@@ -17,6 +17,8 @@ public struct AssetRoutes: Sendable {
 
   /// Bytes of one picture.
   static let largest = 5 << 20
+  /// Pictures of one thing.
+  static let mostOfOne = 100
   /// What a form may add to it.
   private static let formOverhead = 64 << 10
   private static let linkLifetime = Duration.minutes(15)
@@ -71,6 +73,9 @@ public struct AssetRoutes: Sendable {
       throw HTTPError.validation([
         .init(path: "entityId", message: "is not a \(place.type.rawValue) of this organization")
       ])
+    }
+    guard try await store.count(of: place, scope) < Self.mostOfOne else {
+      throw HTTPError.conflict("There are \(Self.mostOfOne) pictures of it already: remove one first")
     }
     let asset = NewAsset(
       id: .v7(at: request.received), place: place, image: image, content: content, hash: SHA256.hash(content))

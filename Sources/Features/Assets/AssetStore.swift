@@ -70,6 +70,15 @@ struct AssetStore: Sendable {
     return try await !database.query(sql, [.uuid(scope.organizationId), .uuid(place.entityId)]).isEmpty
   }
 
+  func count(of place: AssetPlace, _ scope: OrganizationScope) async throws -> Int64 {
+    try await database.query(
+      """
+      SELECT count(*) FROM assets
+      WHERE organization_id = $1 AND asset_type = $2 AND entity_id = $3 AND deleted_at IS NULL
+      """, [.uuid(scope.organizationId), .text(place.type.rawValue), .uuid(place.entityId)]
+    ).first?.int(0) ?? 0
+  }
+
   func add(_ asset: NewAsset, _ scope: OrganizationScope, _ request: Request) async throws -> Record? {
     try await database.query(
       """

@@ -39,6 +39,14 @@ struct DeliveryStore: Sendable {
   /// back: two providers' servers may tell the end before the middle.
   func took(_ message: TelnyxMessage, at now: Instant) async throws {
     let at = Value.timestamp(min(message.occurredAt ?? now, now))
+    if let consent = message.consent {
+      try await database.execute(
+        """
+        INSERT INTO sms_consents AS t (sender, phone, is_given, told_at) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (sender, phone) DO UPDATE SET is_given = excluded.is_given, told_at = excluded.told_at
+        WHERE t.told_at <= excluded.told_at
+        """, [.text(consent.sender), .text(consent.phone), .bool(consent.isGiven), at])
+    }
     switch message.progress {
     case .none: return
     case .sent:

@@ -50,6 +50,32 @@ struct SMSConfigStore: Sendable {
       ])
   }
 
+  func delete(_ scope: OrganizationScope, _ request: Request) async throws -> Bool {
+    let rows = try await database.query(
+      """
+      WITH c AS (
+        DELETE FROM sms_configs WHERE organization_id = $1 RETURNING *
+      )
+      SELECT append_event_log($1, $2, 'sms_config.deleted', 'sms_config', c.id, to_jsonb(c) - 'telnyx_api_key_sealed',
+        NULL) FROM c
+      """, [.uuid(scope.organizationId), Audit.author(scope, request)])
+    return !rows.isEmpty
+  }
+
+  /// Seals with the newest key what an older one has sealed, and returns how many these were.
+  func renewSeals(_ box: SecretBox) async throws -> Int {
+    var count = 0
+    for row in try await database.query("SELECT organization_id, telnyx_api_key_sealed FROM sms_configs") {
+      let (organizationId, sealed) = (try row.uuid(0), try row.bytes(1))
+      guard let renewed = box.renewed(sealed, context: Self.context(organizationId)) else { continue }
+      // Not over one that was set in between.
+      count += try await database.execute(
+        "UPDATE sms_configs SET telnyx_api_key_sealed = $3 WHERE organization_id = $1 AND telnyx_api_key_sealed = $2",
+        [.uuid(organizationId), .bytes(sealed), .bytes(renewed)])
+    }
+    return count
+  }
+
   /// Where the sealed key belongs.
   static func context(_ organizationId: UUID) -> String { "sms_configs/\(organizationId)/telnyx_api_key" }
 }

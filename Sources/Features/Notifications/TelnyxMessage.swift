@@ -8,7 +8,16 @@ struct TelnyxMessage: Sendable {
   /// Telnyx's id of the text message.
   let id: String
   let progress: Progress
+  /// What the other side has said about being written to.
+  let consent: Consent?
   let occurredAt: Instant?
+
+  /// Whether `phone` wants text messages of `sender`.
+  struct Consent: Sendable, Equatable {
+    let sender: String
+    let phone: String
+    let isGiven: Bool
+  }
 
   enum Progress: Sendable, Equatable {
     case sent
@@ -25,15 +34,39 @@ struct TelnyxMessage: Sendable {
     else { return nil }
     self.id = id
     occurredAt = data["occurred_at"]?.string.flatMap { Instant(rfc3339: $0) }
-    guard payload["direction"]?.string != "inbound" else {
-      progress = .none
-      return
-    }
     let status = payload["to"]?[0]?["status"]?.string
     switch type {
     case "message.sent": progress = Self.progress(status ?? "sent", payload)
     case "message.finalized": progress = Self.progress(status ?? "", payload)
     default: progress = .none
+    }
+    let (from, to) = (payload["from"]?["phone_number"]?.string, payload["to"]?[0]?["phone_number"]?.string)
+    if type == "message.received", let wish = payload["text"]?.string.flatMap(Self.wish) {
+      consent = Self.consent(sender: to, phone: from, isGiven: wish)
+    } else if case .failed(Self.blockedByStop?, _) = progress {
+      consent = Self.consent(sender: from, phone: to, isGiven: false)
+    } else {
+      consent = nil
+    }
+  }
+
+  /// Telnyx's code for a message to somebody who has sent STOP.
+  private static let blockedByStop = "40300"
+
+  private static func consent(sender: String?, phone: String?, isGiven: Bool) -> Consent? {
+    guard let sender, let phone, (1...32).contains(sender.unicodeScalars.count), !sender.utf8.contains(0),
+      PhoneNumber.isValid(phone)
+    else { return nil }
+    return Consent(sender: sender, phone: phone, isGiven: isGiven)
+  }
+
+  /// The words that Telnyx itself obeys ("Opt-out keywords", Telnyx Messaging documentation). Nil for any other text.
+  static func wish(_ text: String) -> Bool? {
+    guard text.utf8.count <= 32 else { return nil }
+    switch text.split(whereSeparator: \.isWhitespace).joined(separator: " ").uppercased() {
+    case "STOP", "STOPALL", "STOP ALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT": return false
+    case "START", "UNSTOP": return true
+    default: return nil
     }
   }
 

@@ -50,8 +50,12 @@ public struct SecretBox: Sendable {
     return nil
   }
 
-  /// Sealed with the newest key. What is not should be opened and sealed anew before its key is thrown away.
-  public func isCurrent(_ sealed: [UInt8]) -> Bool {
-    sealed.count > Self.headLength && sealed[0] == Self.form && sealing.id.elementsEqual(sealed[1..<Self.headLength])
+  /// The same secret sealed with the newest key, so that an older one can be thrown away. Nil when it is so already, and
+  /// when it does not open.
+  public func renewed(_ sealed: [UInt8], context: String) -> [UInt8]? {
+    guard let secret = open(sealed, context: context), !sealing.id.elementsEqual(sealed[1..<Self.headLength]) else {
+      return nil
+    }
+    return seal(secret, context: context)
   }
 }

@@ -87,7 +87,7 @@ extension Settings {
     Setting(
       name: "ENCRYPTION_KEY", kind: .encryptionKeys, fallback: nil,
       summary: "Seals the credentials of providers in the database, made by `openssl rand -hex 32`. To replace it, put "
-        + "the new one before the old one: the first seals, all open. Unset: no such credentials can be stored.",
+        + "the new one before the old one for two hours: the first seals, all open. Unset: no such credentials can be stored.",
       isSecret: true),
     Setting(
       name: "FRONTEND_URL", kind: .url, fallback: nil,

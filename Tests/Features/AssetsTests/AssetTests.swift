@@ -124,6 +124,18 @@ private struct Scene: Sendable {
     #expect(try await scene.uploadForm(largest + [0]).status == 413)
   }
 
+  @Test func `a thing has a hundred pictures at most`() async throws {
+    let scene = try await Scene()
+    try await scene.house.sql(
+      """
+      INSERT INTO assets (organization_id, asset_type, entity_id, object_key, mime_type, size, sha256, uploaded_by)
+      SELECT $1, 'unit', $2, n::text, 'image/png', 1, sha256('a'), $2 FROM generate_series(1, 99) n
+      """, [.uuid(scene.organization.id), .uuid(scene.organization.unit)])
+    #expect(try await scene.upload().status == 200)
+    #expect(try await scene.upload().status == 409)
+    #expect(try await scene.upload(of: "site", scene.organization.site).status == 200)
+  }
+
   @Test func `what it belongs to must be there, in this organization`() async throws {
     let scene = try await Scene()
     let other = try await scene.house.organization()

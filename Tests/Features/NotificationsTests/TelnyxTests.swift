@@ -123,6 +123,34 @@ private struct Scene: Sendable {
     #expect(state["error"]?.string == "[40300] Blocked due to STOP message: Messages cannot be sent")
   }
 
+  @Test func `STOP and START are remembered, the newest counts`() async throws {
+    let scene = try await Scene()
+    func receive(_ text: String, at time: String) async throws {
+      let event = """
+        {"data":{"event_type":"message.received","id":"e","occurred_at":"\(time)","payload":{"direction":"inbound",
+        "id":"in-1","from":{"phone_number":"+12025550143"},"to":[{"phone_number":"+18445550001","status":"webhook_delivered"}],
+        "text":"\(text)","type":"SMS"},"record_type":"event"}}
+        """
+      #expect(try await scene.send(event).status == 200)
+    }
+    func consent() async throws -> String {
+      try await scene.house.sql("SELECT sender || ' ' || phone || ' ' || is_given FROM sms_consents").map {
+        try $0.text(0)
+      }
+      .joined(separator: ", ")
+    }
+    try await receive("When do you open?", at: "2026-01-05T08:00:00Z")
+    #expect(try await consent() == "")
+    try await receive(" stop ", at: "2026-01-05T10:00:00Z")
+    #expect(try await consent() == "+18445550001 +12025550143 false")
+    try await receive("START", at: "2026-01-05T12:00:00Z")
+    try await receive("Stop all", at: "2026-01-05T11:00:00Z")
+    #expect(try await consent() == "+18445550001 +12025550143 true")
+    let errors = #"[{"code":"40300","title":"Blocked due to STOP message"}]"#
+    #expect(try await scene.send(Scene.event("message.finalized", "sending_failed", errors: errors)).status == 200)
+    #expect(try await consent() == "+18445550001 +12025550143 false")
+  }
+
   @Test func `a message that is not known, and an event of another kind, are taken and change nothing`() async throws {
     let scene = try await Scene()
     for event in [

@@ -78,6 +78,22 @@ import Testing
     #expect(try log.first?.text(1).contains("+12025550143") == true)
   }
 
+  @Test func `a new encryption key takes over, and then the old one can go`() async throws {
+    let (old, new) = (Self.key, [UInt8](repeating: 8, count: 32))
+    let house = try await house(sealing: SecretBox(keys: [old]))
+    let organization = try await house.organization()
+    #expect(
+      try await house.call(.post, organization.path + "/alerts/sms/config", as: organization.owner, Self.body).status
+        == 200)
+    let both = try #require(SecretBox(keys: [new, old]))
+    for expected in [1, 0] {
+      #expect(try await house.run { try await SMSConfigStore(database: $0).renewSeals(both) } == expected)
+    }
+    let sealed = try #require(try await house.sql("SELECT telnyx_api_key_sealed FROM sms_configs").first?.bytes(0))
+    let context = SMSConfigStore.context(organization.id)
+    #expect(SecretBox(keys: [new])?.open(sealed, context: context) == Array(Self.secret.utf8))
+  }
+
   @Test func `what is not given again is taken away`() async throws {
     let house = try await house(sealing: SecretBox(keys: [Self.key]))
     let organization = try await house.organization()
@@ -90,6 +106,9 @@ import Testing
     #expect(second.json["telnyxMessagingProfileId"]?.isNull == true)
     #expect(second.json["isEnabled"]?.bool == false)
     #expect(second.json["id"]?.string == first.json["id"]?.string)
+    #expect(try await house.call(.delete, path, as: organization.owner).status == 204)
+    #expect(try await house.call(.delete, path, as: organization.owner).status == 404)
+    #expect(try await house.sql("SELECT 1 FROM sms_configs").isEmpty)
   }
 
   @Test func `without an encryption key nothing is stored, and the rest works`() async throws {

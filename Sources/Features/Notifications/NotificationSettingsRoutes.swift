@@ -6,9 +6,9 @@ import PostgreSQL
 
 /// Which kinds of alerts go by e-mail to the fixed list of the organization.
 public struct NotificationSettingsRoutes: Sendable {
-  let store: SettingsStore
+  let store: NotificationSettingsStore
 
-  public init(database: Database) { store = SettingsStore(database: database) }
+  public init(database: Database) { store = NotificationSettingsStore(database: database) }
 
   public func routes(_ gate: Gate) -> [Route] {
     let path = "/api/orgs/:organizationId/notification-settings"

@@ -3,7 +3,7 @@ import Identity
 import PostgreSQL
 
 /// The one row of switches that an organization has, or the defaults.
-struct SettingsStore: Sendable {
+struct NotificationSettingsStore: Sendable {
   let database: Database
 
   private static let columns: SQL = """
