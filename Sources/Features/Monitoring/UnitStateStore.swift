@@ -6,7 +6,7 @@ import PostgreSQL
 public struct StoredState: Sendable {
   public let unitId: UUID
   public let organizationId: UUID
-  public let state: UnitState
+  public internal(set) var state: UnitState
   public let status: String
   /// When the clock looks at the unit again. May be earlier than needed, never later.
   public let nextDueAt: Instant?

@@ -62,6 +62,23 @@ public final class RollupMarks {
     for mark in batch.marks.keys where Self.isSafe(mark.hour, now) { known.insert(mark) }
   }
 
+  /// Marks hours of units of one organization, whatever this loop remembers; by unit and hour, ascending.
+  public static func marking(_ hours: [(unit: UUID, hours: [Instant])], _ organization: UUID) -> (SQL, [Value]) {
+    var units: [UUID?] = []
+    var all: [Instant?] = []
+    for (unit, some) in hours {
+      units += repeatElement(Optional(unit), count: some.count)
+      all += some.map(Optional.some)
+    }
+    return (
+      inserting,
+      [
+        .uuids(units), .timestamps(all), .uuids(Array(repeating: organization, count: units.count)),
+        .timestamps(all.map { $0.map { $0 + .hours(1) + grace } }),
+      ]
+    )
+  }
+
   private static func dueAt(_ hour: Instant, _ now: Instant) -> Instant { max(now, hour + .hours(1) + grace) }
 
   /// Nobody rolls the hour up while a transaction that begins now lasts.
