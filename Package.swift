@@ -75,6 +75,7 @@ let migrations = [
   "0001_organizations", "0002_places", "0003_devices", "0004_readings", "0005_monitoring", "0006_alerts", "0007_audit",
   "0008_quarantine",
   "0018_rollups",
+  "0023_unchanged",
 ]
 
 /// The schema, and the one place where everything is wired together.
@@ -84,7 +85,7 @@ let program: [Target] = [
     resources: migrations.map { .embedInCode("\($0).sql") }, swiftSettings: strict),
   .executableTarget(
     name: "freshtrack",
-    dependencies: (platformRooms + (domain + features).map(\.name) + ["Migrations"]).map { .byName(name: $0) },
+    dependencies: (["CLinux"] + platformRooms + (domain + features).map(\.name) + ["Migrations"]).map { .byName(name: $0) },
     path: "Sources/freshtrack", swiftSettings: strict),
 ]
 
@@ -116,7 +117,10 @@ let testTargets: [Target] = [
   tests(of: "Operations", in: "Features", with: ["Basics", "HTTP", "Telemetry"]),
   .testTarget(
     name: "freshtrackTests",
-    dependencies: ["freshtrack", "Basics", "ColdChain", "Runtime", "PostgreSQL", "Migrations", "TestSupport"],
+    dependencies: [
+      "freshtrack", "Basics", "ColdChain", "HTTP", "HTTPServer", "Identity", "JSON", "Runtime", "PostgreSQL",
+      "Migrations", "TestSupport",
+    ],
     path: "Tests/freshtrackTests",
     swiftSettings: strict),
   .testTarget(

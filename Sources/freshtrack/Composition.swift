@@ -30,7 +30,7 @@ struct Composition: Sendable {
     let keys = APIKeys(database: database)
     let gate = Gate(authenticator: authenticator, keys: keys, database: database)
     let board = JobBoard(metrics: parts.metrics, log: parts.log, clock: parts.clock)
-    let lag = LoopLag(parts.loops.loops, metrics: parts.metrics)
+    let lag = LoopLag(parts.loops.loops + [parts.writing], metrics: parts.metrics)
     let figures = Figures(database: database, metrics: parts.metrics)
     let partitions = ReadingPartitions(database: database, log: parts.log)
     let rollups = RollupJob(database: database, log: parts.log)
@@ -60,9 +60,10 @@ struct Composition: Sendable {
       AlertRoutes(database: database).routes(gate),
     ].flatMap { $0 }
     let ingest = IngestRoutes(
-      database: database, keys: keys, clock: parts.clock, log: parts.log, metrics: parts.metrics
+      database: database, keys: keys, home: parts.writing, clock: parts.clock, log: parts.log, metrics: parts.metrics
     ).routes
-    routes = operations + ingest + (parts.settings.flag("READ_ONLY") ? api.map(Self.frozen) : api)
+    let described = operations + ingest + (parts.settings.flag("READ_ONLY") ? api.map(Self.frozen) : api)
+    routes = described + DocumentationRoutes(of: described, version: programVersion).routes
     metricsRoutes = MetricsRoutes(metrics: parts.metrics, audience: .anyone).routes
 
     self.board = board
@@ -81,7 +82,10 @@ struct Composition: Sendable {
     let log: Log
     let metrics: Metrics
     let database: Database
+    /// They serve requests and run the jobs.
     let loops: LoopGroup
+    /// It writes readings.
+    let writing: EventLoop
     let clock: WallClock
   }
 

@@ -15,12 +15,15 @@ public struct IngestRoutes: Sendable {
   private static let messageLimit = 256 * 1024
 
   private let keys: APIKeys
-  private let writers: LoopLocal<ReadingsWriter>
+  private let writer: WriterDoor
 
-  public init(database: Database, keys: APIKeys, clock: WallClock, log: Log, metrics: Metrics) {
+  /// - Parameter home: the loop on which everything is written; it may serve requests too.
+  public init(
+    database: Database, keys: APIKeys, home: EventLoop, clock: WallClock, log: Log, metrics: Metrics
+  ) {
     self.keys = keys
-    let figures = IngestMetrics(metrics)
-    writers = LoopLocal { _ in ReadingsWriter(database: database, clock: clock, log: log, metrics: figures) }
+    writer = WriterDoor(
+      home: home, database: database, clock: clock, log: log, metrics: IngestMetrics(metrics))
   }
 
   public var routes: [Route] {
@@ -28,7 +31,7 @@ public struct IngestRoutes: Sendable {
       Route(
         .post, "/api/webhooks/ttn", bodyLimit: Self.messageLimit, content: .any, logLevel: .debug, theThingsStack
       ).described(
-        "Take a message of The Things Stack", by: [.apiKey, .webhookSecret], takes: Contract.Body(.map(of: .any)),
+        "Take a message of The Things Stack", by: [.apiKey, .webhookSecret], takes: Contract.Body(.any),
         gives: .one(.taken)),
       Route(
         .post, "/api/webhooks/chirpstack", bodyLimit: Self.messageLimit, content: .any, logLevel: .debug, chirpStack
@@ -75,7 +78,7 @@ public struct IngestRoutes: Sendable {
     let message = read(document.root, scope)
     let settled: Settled
     do throws(WriteFailure) {
-      settled = try await writers.value.write(intake(message, request, scope))
+      settled = try await writer.write(intake(message, request, scope))
     } catch {
       throw Self.notDurable
     }
@@ -133,7 +136,7 @@ public struct IngestRoutes: Sendable {
     let intakes = try SampleReader.read(request.body, scope, arrivedAt: request.received)
     let settled: [Settled]
     do throws(WriteFailure) {
-      settled = try await writers.value.write(intakes)
+      settled = try await writer.write(intakes)
     } catch {
       throw Self.notDurable
     }
@@ -160,11 +163,11 @@ public struct IngestRoutes: Sendable {
   /// Any number of them, one on each line. They are read, stored and answered piece by piece.
   @Sendable private func readingLines(_ request: Request, _ body: BodyReader) async throws -> Response {
     let scope = try await keys.authenticate(request, scope: .ingest)
-    let writers = writers
+    let writer = writer
     // What must not be compressed must be said: an answer is to leave before the next line comes.
-    return Response.stream(MediaType.ndjson) { writer in
-      let lines = ReadingLines(writer: writers.value, scope: scope, received: request.received)
-      try await lines.run(from: body, to: writer)
+    return Response.stream(MediaType.ndjson) { answers in
+      let lines = ReadingLines(writer: writer, scope: scope, received: request.received)
+      try await lines.run(from: body, to: answers)
     }.with("Content-Encoding", "identity")
   }
 }

@@ -14,7 +14,7 @@ struct ReadingLines {
   /// Readings in one flush.
   private static let flushMax = 1000
 
-  let writer: ReadingsWriter
+  let writer: WriterDoor
   let scope: IngestScope
   /// When the request came.
   let received: Instant

@@ -26,7 +26,7 @@ public final class House: Sendable {
   ///   - routes: of features that stand above this room.
   public init(
     on place: DatabaseConfiguration? = nil,
-    routes: @Sendable (Database, APIKeys) -> [Route] = { _, _ in [] }
+    routes: @Sendable (Database, APIKeys, EventLoop) -> [Route] = { _, _, _ in [] }
   ) async throws {
     let fresh = place == nil ? try await TestCluster.database(template: Migrations.all).configuration : nil
     guard var configuration = place ?? fresh else { throw NoNetwork() }
@@ -59,7 +59,8 @@ public final class House: Sendable {
       }
     }
     server = HTTPServer(
-      routes: Array(features.joined()) + [probe] + routes(database, keys), configuration: settings, log: .none,
+      routes: Array(features.joined()) + [probe] + routes(database, keys, group.loops[0]), configuration: settings,
+      log: .none,
       metrics: Metrics())
     port = try server.start(on: group).port
   }
