@@ -75,6 +75,7 @@ let migrations = [
   "0001_organizations", "0002_places", "0003_devices", "0004_readings", "0005_monitoring", "0006_alerts", "0007_audit",
   "0008_quarantine",
   "0018_rollups",
+  "0019_rollup_stretches",
   "0023_unchanged",
 ]
 
@@ -85,7 +86,9 @@ let program: [Target] = [
     resources: migrations.map { .embedInCode("\($0).sql") }, swiftSettings: strict),
   .executableTarget(
     name: "freshtrack",
-    dependencies: (["CLinux"] + platformRooms + (domain + features).map(\.name) + ["Migrations"]).map { .byName(name: $0) },
+    dependencies: (["CLinux"] + platformRooms + (domain + features).map(\.name) + ["Migrations"]).map {
+      .byName(name: $0)
+    },
     path: "Sources/freshtrack", swiftSettings: strict),
 ]
 

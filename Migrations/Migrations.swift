@@ -11,5 +11,6 @@ public let all: [Migration] = [
   Migration(version: 7, name: "audit", sql: PackageResources._007_audit_sql),
   Migration(version: 8, name: "quarantine", sql: PackageResources._008_quarantine_sql),
   Migration(version: 18, name: "rollups", sql: PackageResources._018_rollups_sql),
+  Migration(version: 19, name: "rollup_stretches", sql: PackageResources._019_rollup_stretches_sql),
   Migration(version: 23, name: "unchanged", sql: PackageResources._023_unchanged_sql),
 ]

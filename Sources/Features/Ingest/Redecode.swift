@@ -94,14 +94,15 @@ public struct Redecode: Sendable {
   private func apply(_ changes: [(old: StoredFrame, new: StoredFrame)], of device: DeviceEntry) async throws {
     let now = clock.now()
     var starts: [UUID: Instant] = [:]
-    var hours: [UUID: Set<Instant>] = [:]
+    var ends: [UUID: Instant] = [:]
     for (old, _) in changes {
       guard let unit = old.unitId else { continue }
       starts[unit] = min(starts[unit] ?? old.recordedAt, old.recordedAt)
-      hours[unit, default: []].insert(old.recordedAt.hour)
+      ends[unit] = max(ends[unit] ?? old.recordedAt, old.recordedAt)
     }
     let units = starts.keys.sorted()
-    let marks = RollupMarks.marking(units.map { ($0, (hours[$0] ?? []).sorted()) }, device.organizationId)
+    let stretches = units.compactMap { unit in starts[unit].map { (unit, $0, ends[unit] ?? $0) } }
+    let marks = RollupMarks.marking(stretches, device.organizationId, at: now)
     try await database.transaction(retries: 3) { connection in
       let locked = try await connection.pipeline([Monitor.lock(units), Monitor.read(units)])
       let states = try Monitor.states(locked[1])

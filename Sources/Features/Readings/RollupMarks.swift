@@ -62,19 +62,22 @@ public final class RollupMarks {
     for mark in batch.marks.keys where Self.isSafe(mark.hour, now) { known.insert(mark) }
   }
 
-  /// Marks hours of units of one organization, whatever this loop remembers; by unit and hour, ascending.
-  public static func marking(_ hours: [(unit: UUID, hours: [Instant])], _ organization: UUID) -> (SQL, [Value]) {
-    var units: [UUID?] = []
-    var all: [Instant?] = []
-    for (unit, some) in hours {
-      units += repeatElement(Optional(unit), count: some.count)
-      all += some.map(Optional.some)
-    }
-    return (
-      inserting,
+  /// Marks stretches of time of units of one organization, whatever this loop remembers; by unit, ascending.
+  public static func marking(
+    _ stretches: [(unit: UUID, first: Instant, last: Instant)], _ organization: UUID, at now: Instant
+  ) -> (SQL, [Value]) {
+    (
+      """
+      INSERT INTO rollup_marks AS m (unit_id, hour, organization_id, due_at, until)
+      SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::timestamptz[], $5::timestamptz[])
+      ON CONFLICT (unit_id, hour) DO UPDATE SET due_at = greatest(m.due_at, excluded.due_at),
+        until = greatest(m.until, excluded.until)
+      """,
       [
-        .uuids(units), .timestamps(all), .uuids(Array(repeating: organization, count: units.count)),
-        .timestamps(all.map { $0.map { $0 + .hours(1) + grace } }),
+        .uuids(stretches.map(\.unit)), .timestamps(stretches.map(\.first.hour)),
+        .uuids(Array(repeating: organization, count: stretches.count)),
+        .timestamps(stretches.map { dueAt($0.last.hour, now) }),
+        .timestamps(stretches.map { $0.last.hour + .hours(1) }),
       ]
     )
   }

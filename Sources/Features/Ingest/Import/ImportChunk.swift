@@ -18,7 +18,6 @@ struct ImportChunk: Sendable {
     var newest: LastValues
     /// The first row that says something of the door, or is outside of the limits.
     var firstHarmful: Instant?
-    var hours: Set<Instant> = []
 
     mutating func add(_ other: Touch) {
       first = min(first, other.first)
@@ -55,9 +54,10 @@ struct ImportChunk: Sendable {
     rows += 1
     let key = row.deviceId.map(Key.device) ?? .unit(row.unitId ?? UUID(high: 0, low: 0))
     let at = row.recordedAt
-    if let span = spans[key] {
+    if let place = spans.index(forKey: key) {
+      let span = spans.values[place]
       if span.contains(at) { mayRepeat = true }
-      spans[key] = min(span.lowerBound, at)...max(span.upperBound, at)
+      spans.values[place] = min(span.lowerBound, at)...max(span.upperBound, at)
     } else {
       spans[key] = at...at
     }
@@ -72,13 +72,11 @@ struct ImportChunk: Sendable {
       recordedAt: at, temperature: temperature,
       humidity: isPrimary ? row.humidity.flatMap { Humidity(hundredths: $0) } : nil,
       device: isPrimary ? row.deviceId : nil)
-    var touch = Touch(first: at, last: at, newest: values, firstHarmful: harmful ? at : nil)
-    if temperature != nil { touch.hours.insert(at.hour) }
-    guard let place = units.index(forKey: unit) else {
+    let touch = Touch(first: at, last: at, newest: values, firstHarmful: harmful ? at : nil)
+    if let place = units.index(forKey: unit) {
+      units.values[place].add(touch)
+    } else {
       units[unit] = touch
-      return
     }
-    units.values[place].add(touch)
-    if temperature != nil { units.values[place].hours.insert(at.hour) }
   }
 }

@@ -16,16 +16,16 @@ struct ImportStore {
   init(organizationId: UUID) { self.organizationId = organizationId }
 
   /// Returns how many rows were new.
-  mutating func write(_ chunk: ImportChunk, _ database: Database) async throws -> Int {
+  mutating func write(_ chunk: ImportChunk, at now: Instant, _ database: Database) async throws -> Int {
     try await ensureMonths(of: chunk, database)
     let isNew = try await isAllNew(chunk, database)
     let stored: Int
     do {
-      stored = try await Self.copy(chunk, organizationId, past: !isNew, database)
+      stored = try await Self.copy(chunk, organizationId, past: !isNew, at: now, database)
     } catch let error as DatabaseError {
       // Somebody else has stored one of them meanwhile.
       guard case .uniqueViolation = error.kind, isNew else { throw error }
-      stored = try await Self.copy(chunk, organizationId, past: true, database)
+      stored = try await Self.copy(chunk, organizationId, past: true, at: now, database)
     }
     for (key, span) in chunk.spans {
       let old = known[key]?.span
@@ -35,8 +35,6 @@ struct ImportStore {
           old?.upperBound ?? span.upperBound, span.upperBound)
     }
     for (unit, touch) in chunk.units {
-      var touch = touch
-      touch.hours = []
       if touched[unit] == nil { touched[unit] = touch } else { touched[unit]?.add(touch) }
     }
     return stored
@@ -113,7 +111,7 @@ struct ImportStore {
 
   /// One transaction: the rows, and the marks of the hours that they change. `past`: some of them may be there already.
   private static func copy(
-    _ chunk: ImportChunk, _ organization: UUID, past: Bool, _ database: Database
+    _ chunk: ImportChunk, _ organization: UUID, past: Bool, at now: Instant, _ database: Database
   ) async throws -> Int {
     try await database.transaction { connection in
       var stored = 0
@@ -130,7 +128,7 @@ struct ImportStore {
         stored = try await copy(
           chunk, "COPY sensor_readings (" + CopyRows.columns + ") FROM STDIN (FORMAT binary)", on: connection)
       }
-      let (sql, values) = marks(of: chunk, organization)
+      let (sql, values) = marks(of: chunk, organization, at: now)
       try await connection.execute(sql, values, timeout: timeout)
       return stored
     }
@@ -145,8 +143,9 @@ struct ImportStore {
     }
   }
 
-  private static func marks(of chunk: ImportChunk, _ organization: UUID) -> (SQL, [Value]) {
-    RollupMarks.marking(chunk.units.sorted { $0.key < $1.key }.map { ($0.key, $0.value.hours.sorted()) }, organization)
+  private static func marks(of chunk: ImportChunk, _ organization: UUID, at now: Instant) -> (SQL, [Value]) {
+    RollupMarks.marking(
+      chunk.units.sorted { $0.key < $1.key }.map { ($0.key, $0.value.first, $0.value.last) }, organization, at: now)
   }
 }
 

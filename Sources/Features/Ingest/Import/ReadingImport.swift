@@ -86,7 +86,7 @@ public struct ReadingImport: Sendable {
       ahead = Ahead(source)
       report.add(chunk)
       if !plan.isDryRun, chunk.rows > 0 {
-        let stored = try await store.write(chunk, database)
+        let stored = try await store.write(chunk, at: clock.now(), database)
         report.stored += stored
         report.duplicates += chunk.rows - stored
       }
