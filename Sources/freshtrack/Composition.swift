@@ -1,13 +1,18 @@
 import Alerts
+import Assets
 import Basics
+import Billing
 import Devices
 import HTTP
+import HTTPClient
 import HTTPServer
 import Identity
 import Ingest
 import Migrations
 import Monitoring
+import Notifications
 import Operations
+import Overview
 import Places
 import PostgreSQL
 import Readings
@@ -28,7 +33,8 @@ struct Composition: Sendable {
     let authenticator = Authenticator(
       try parts.settings.authentication, database: database, log: parts.log, download: KeySets.download)
     let keys = APIKeys(database: database)
-    let gate = Gate(authenticator: authenticator, keys: keys, database: database)
+    let limiter = parts.settings.rateLimiter
+    let gate = Gate(authenticator: authenticator, keys: keys, limiter: limiter, database: database)
     let board = JobBoard(metrics: parts.metrics, log: parts.log, clock: parts.clock)
     let lag = LoopLag(parts.loops.loops + [parts.writing], metrics: parts.metrics)
     let figures = Figures(database: database, metrics: parts.metrics)
@@ -49,15 +55,39 @@ struct Composition: Sendable {
       ).routes
       + (parts.settings.isSet("METRICS_PORT")
         ? [] : MetricsRoutes(metrics: parts.metrics, audience: .privateAddresses).routes)
+    let client = HTTPClient(usesProxyEnvironment: true)
+    let stripe = parts.settings.stripe
     let api = [
       OrganizationRoutes(database: database).routes(gate),
-      APIKeyRoutes(database: database).routes(gate),
+      APIKeyRoutes(database: database, keys: keys).routes(gate),
       SiteRoutes(database: database).routes(gate),
       AreaRoutes(database: database).routes(gate),
       UnitRoutes(database: database).routes(gate),
       DeviceRoutes(database: database).routes(gate),
       ReadingRoutes(database: database).routes(gate),
       AlertRoutes(database: database).routes(gate),
+      MemberRoutes(database: database).routes(gate),
+      AuditRoutes(database: database).routes(gate),
+      AccountRoutes(database: database).routes(gate),
+      DashboardLayoutRoutes(database: database).routes(gate),
+      AdministrationRoutes(database: database, keys: keys, queues: Queues.all(database)).routes(gate),
+      PublicRoutes(
+        database: database,
+        tokens: UnsubscribeTokens(secret: parts.settings.text("UNSUBSCRIBE_SECRET"), database: database),
+        limiter: limiter
+      ).routes,
+      AlertRuleRoutes(database: database).routes(gate),
+      SuppressionRoutes(database: database).routes(gate),
+      OverviewRoutes(database: database).routes(gate),
+      PolicyRoutes(database: database).routes(gate),
+      ContactRoutes(database: database).routes(gate),
+      NotificationSettingsRoutes(database: database).routes(gate),
+      DeliveryRoutes(database: database).routes(gate),
+      SMSConfigRoutes(database: database, box: parts.settings.secretBox).routes(gate),
+      TelnyxRoutes(database: database, keys: parts.settings.telnyxKeys).routes,
+      BillingRoutes(database: database, configuration: stripe, client: client, log: parts.log).routes(gate),
+      StripeRoutes(database: database, configuration: stripe).routes,
+      AssetRoutes(database: database, objects: parts.settings.objectStore(client), log: parts.log).routes(gate),
     ].flatMap { $0 }
     let ingest = IngestRoutes(
       database: database, keys: keys, home: parts.writing, clock: parts.clock, log: parts.log, metrics: parts.metrics

@@ -163,11 +163,11 @@ public struct IngestRoutes: Sendable {
   /// Any number of them, one on each line. They are read, stored and answered piece by piece.
   @Sendable private func readingLines(_ request: Request, _ body: BodyReader) async throws -> Response {
     let scope = try await keys.authenticate(request, scope: .ingest)
-    let writer = writer
+    let door = self.writer
     // What must not be compressed must be said: an answer is to leave before the next line comes.
-    return Response.stream(MediaType.ndjson) { answers in
-      let lines = ReadingLines(writer: writer, scope: scope, received: request.received)
-      try await lines.run(from: body, to: answers)
+    return Response.stream(MediaType.ndjson) { writer in
+      let lines = ReadingLines(writer: door, scope: scope, received: request.received)
+      try await lines.run(from: body, to: writer)
     }.with("Content-Encoding", "identity")
   }
 }

@@ -32,9 +32,9 @@ struct StoredFrame {
       samples.first { $0.sampledAt == recordedAt && ($0.kind != .live) == isFromMemory }
       ?? (isFromMemory ? nil : samples.first { $0.kind == .live })
     guard let sample else { return nil }
-    let assignment = device.assignment(at: recordedAt)
+    let measured = device.temperature(of: sample, device.assignment(at: recordedAt), at: recordedAt)
     var new = self
-    new.temperature = sample.unitTemperature(assignment?.channel).map { Int64($0.hundredths) }
+    new.temperature = measured.temperature.map { Int64($0.hundredths) }
     new.probe = sample.probe.map { Int64($0.hundredths) }
     new.ambient = sample.ambient.map { Int64($0.hundredths) }
     new.humidity = (sample.humidity ?? sample.probeHumidity).map { Int64($0.hundredths) }
@@ -47,7 +47,8 @@ struct StoredFrame {
     } else if let percent = sample.batteryPercent {
       new.battery = Int64(percent.value)
     }
-    new.flags = Reading.Flags(rawValue: flags.rawValue & ~0xFF).union(Reading.Flags(sample.flags))
+    new.flags = Reading.Flags(rawValue: flags.rawValue & ~0xFF).subtracting(.calibrated)
+      .union(Reading.Flags(sample.flags)).union(measured.isCalibrated ? .calibrated : [])
     return new
   }
 

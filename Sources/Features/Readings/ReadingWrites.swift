@@ -48,7 +48,7 @@ public enum ReadingWrites {
           AS c (id, organization_id, unit_id, device_id, recorded_at, source, temperature, humidity, f_cnt, session,
             payload, received_at, flags)
       ), found AS (
-        SELECT c.id, r.id AS stored_id, r.id = c.id OR ((r.flags | c.flags) & 1024 <> 0
+        SELECT c.id, r.id AS stored_id, r.id = c.id OR ((r.flags | c.flags) & 2048 <> 0
           AND r.f_cnt IS NOT DISTINCT FROM c.f_cnt AND r.session_key_id IS NOT DISTINCT FROM c.session) OR (r.temperature IS NOT DISTINCT FROM c.temperature
           AND r.humidity IS NOT DISTINCT FROM c.humidity
           AND coalesce(r.f_cnt = c.f_cnt, true) AND coalesce(r.session_key_id = c.session, true)
