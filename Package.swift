@@ -94,6 +94,7 @@ let migrations = [
   "0016_assets",
   "0017_quarantine_once",
   "0018_rollups",
+  "0019_rollup_stretches",
   "0023_unchanged",
 ]
 
@@ -104,7 +105,9 @@ let program: [Target] = [
     resources: migrations.map { .embedInCode("\($0).sql") }, swiftSettings: strict),
   .executableTarget(
     name: "freshtrack",
-    dependencies: (["CLinux"] + platformRooms + (domain + features).map(\.name) + ["Migrations"]).map { .byName(name: $0) },
+    dependencies: (["CLinux"] + platformRooms + (domain + features).map(\.name) + ["Migrations"]).map {
+      .byName(name: $0)
+    },
     path: "Sources/freshtrack", swiftSettings: strict),
 ]
 

@@ -20,5 +20,6 @@ public let all: [Migration] = [
   Migration(version: 16, name: "assets", sql: PackageResources._016_assets_sql),
   Migration(version: 17, name: "quarantine_once", sql: PackageResources._017_quarantine_once_sql),
   Migration(version: 18, name: "rollups", sql: PackageResources._018_rollups_sql),
+  Migration(version: 19, name: "rollup_stretches", sql: PackageResources._019_rollup_stretches_sql),
   Migration(version: 23, name: "unchanged", sql: PackageResources._023_unchanged_sql),
 ]

@@ -3,17 +3,20 @@
 import argparse
 import time
 
+import backfill
 import machine
 import scenarios
+
+SCENARIOS = {**scenarios.ALL, "backfill": backfill.backfill}
 
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/benchmark")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=2)
-    parser.add_argument("what", nargs="*", default="all", choices=[*scenarios.ALL, "all"])
+    parser.add_argument("what", nargs="*", default="all", choices=[*SCENARIOS, "all"])
     arguments = parser.parse_args()
-    names = list(scenarios.ALL) if "all" in arguments.what else arguments.what
+    names = list(SCENARIOS) if "all" in arguments.what else arguments.what
 
     print(f"{machine.describe()}; {arguments.rounds} rounds of {arguments.seconds} s, medians")
     began = time.monotonic()
@@ -22,7 +25,7 @@ def main():
     print(f"PostgreSQL {version}, fsync on, 256 MB of shared buffers, on a Unix socket")
     results = []
     for name in names:
-        results += scenarios.ALL[name](house, arguments.rounds, arguments.seconds)
+        results += SCENARIOS[name](house, arguments.rounds, arguments.seconds)
 
     print(f"\n{'':36}{'measured':>12}  held to")
     for what, figure, bound, within in results:

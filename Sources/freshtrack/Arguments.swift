@@ -22,12 +22,18 @@ struct Option: Sendable {
 struct Arguments {
   private var values: [String: String] = [:]
   private let known: [Option]
+  /// The word without dashes, of commands that take one.
+  private(set) var operand: String?
 
   /// `--name value` and `--name=value` mean the same. Nothing may be given twice or be unknown.
-  init(_ words: some Sequence<String>, for options: [Option]) throws(Failure) {
+  init(_ words: some Sequence<String>, for options: [Option], operand wanted: String? = nil) throws(Failure) {
     known = options
     var rest = Array(words)[...]
     while let word = rest.popFirst() {
+      if wanted != nil, operand == nil, !word.hasPrefix("--") {
+        operand = word
+        continue
+      }
       guard word.hasPrefix("--") else { throw .usage("'\(word)' is not expected here") }
       let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
       guard let option = options.first(where: { $0.name == parts[0] }) else {
@@ -47,6 +53,7 @@ struct Arguments {
     for option in options where option.isRequired && values[option.name] == nil {
       throw .usage("\(option.name) \(option.value ?? "") is missing")
     }
+    if let wanted, operand == nil { throw .usage("\(wanted) is missing") }
   }
 
   func has(_ name: String) -> Bool { raw(name) != nil }
@@ -70,6 +77,14 @@ struct Arguments {
     guard let text = raw(name) else { return nil }
     guard let value = Duration(setting: text) else {
       throw .usage("\(name) takes a time such as 90s, 15m or 2h, not '\(text)'")
+    }
+    return value
+  }
+
+  func instant(_ name: String) throws(Failure) -> Instant? {
+    guard let text = raw(name) else { return nil }
+    guard let value = Instant(rfc3339: text) ?? Instant(rfc3339: text + "T00:00:00Z") else {
+      throw .usage("\(name) takes a date such as 2026-01-05 (UTC) or 2026-01-05T07:30:00Z, not '\(text)'")
     }
     return value
   }

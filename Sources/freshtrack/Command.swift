@@ -8,6 +8,8 @@ struct Command: Sendable {
   /// What the help says below the options. Lines of at most 80 columns.
   var details = ""
   var options: [Option] = []
+  /// The one word that stands for itself, for the help: `FILE`.
+  var operand: String?
   /// Returns when the command is done. Throws a ``Failure`` to end with its code.
   let run: @Sendable (Arguments) throws -> Void
 
@@ -15,6 +17,8 @@ struct Command: Sendable {
     serve, dev, migrate, healthcheck, token, orgCreate, apiKeyCreate, simulate, settings,
     adminGrant,
     signingKeyRotate,
+    importReadings,
+    redecode,
   ]
 
   var help: String {
@@ -23,7 +27,7 @@ struct Command: Sendable {
       let text = option.value.map { "\(option.name) \($0)" } ?? option.name
       return option.isRequired ? text : "[\(text)]"
     }
-    lines += Self.wrapped(usage, after: "  freshtrack \(name)")
+    lines += Self.wrapped((operand.map { [$0] } ?? []) + usage, after: "  freshtrack \(name)")
     if !options.isEmpty {
       lines.append("")
       let names = options.map { option in option.value.map { "\(option.name) \($0)" } ?? option.name }
@@ -83,7 +87,7 @@ extension Command {
         Terminal.say(command.help)
         return 0
       }
-      let arguments = try Arguments(rest, for: command.options)
+      let arguments = try Arguments(rest, for: command.options, operand: command.operand)
       do { try command.run(arguments) } catch let failure as Failure { throw failure } catch {
         throw Failure(.fault, String(describing: error))
       }

@@ -83,7 +83,7 @@ struct Consequences {
   private func applyAdded(on connection: Connection) async throws -> [UUID] {
     guard !added.isEmpty else { return [] }
     let ids = try await IncidentStore.insert(
-      added.map { ($0.unit.organizationId, $0.unit.unitId, $0.incident, $0.isLate && $0.incident.closedAt != nil) },
+      added.map { ($0.unit.organizationId, $0.unit.unitId, $0.incident, $0.incident.closedAt != nil) },
       on: connection)
     let alerts = zip(added, ids).map { entry, id in
       NewAlert(

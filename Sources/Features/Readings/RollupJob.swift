@@ -9,9 +9,10 @@ import Telemetry
 /// One unit is rolled up by one server at a time. Its marks are taken away before its readings are read, in one transaction: a
 /// reading that comes meanwhile leaves a new mark.
 public struct RollupJob: Sendable {
-  /// Units, and hours of all of them, in one transaction.
+  /// Units, and marks and hours of all of them, in one transaction.
   static let unitsMax = 100
-  static let hoursMax = 2000
+  static let marksMax = 2000
+  static let hoursMax = 10_000
 
   private let database: Database
   private let log: Log
@@ -21,7 +22,7 @@ public struct RollupJob: Sendable {
     self.log = log
   }
 
-  /// Rolls up every hour that is due at `now`. Returns how many were.
+  /// Rolls up every hour that is due at `now`. Returns how many marks there were.
   @discardableResult
   public func run(at now: Instant) async throws -> Int {
     var total = 0
@@ -38,9 +39,9 @@ public struct RollupJob: Sendable {
       guard !marks.isEmpty else { return 0 }
       let places = try await RollupStore.places(Array(marks.keys), on: connection)
       var spans: [RollupSpan] = []
-      for (unit, hours) in marks.sorted(by: { $0.key < $1.key }) {
+      for (unit, changed) in marks.sorted(by: { $0.key < $1.key }) {
         guard let place = places[unit] else { continue }
-        spans += Rollup.spans(touchedBy: hours, limits: place.limits).map { RollupSpan(place: place, stretch: $0) }
+        spans += Rollup.spans(touchedBy: changed, limits: place.limits).map { RollupSpan(place: place, stretch: $0) }
       }
       try await RollupStore.bound(&spans, on: connection)
       try await RollupStore.write(try await RollupStore.measured(spans, on: connection), on: connection)

@@ -62,6 +62,26 @@ public final class RollupMarks {
     for mark in batch.marks.keys where Self.isSafe(mark.hour, now) { known.insert(mark) }
   }
 
+  /// Marks stretches of time of units of one organization, whatever this loop remembers; by unit, ascending.
+  public static func marking(
+    _ stretches: [(unit: UUID, first: Instant, last: Instant)], _ organization: UUID, at now: Instant
+  ) -> (SQL, [Value]) {
+    (
+      """
+      INSERT INTO rollup_marks AS m (unit_id, hour, organization_id, due_at, until)
+      SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::timestamptz[], $5::timestamptz[])
+      ON CONFLICT (unit_id, hour) DO UPDATE SET due_at = greatest(m.due_at, excluded.due_at),
+        until = greatest(m.until, excluded.until)
+      """,
+      [
+        .uuids(stretches.map(\.unit)), .timestamps(stretches.map(\.first.hour)),
+        .uuids(Array(repeating: organization, count: stretches.count)),
+        .timestamps(stretches.map { dueAt($0.last.hour, now) }),
+        .timestamps(stretches.map { $0.last.hour + .hours(1) }),
+      ]
+    )
+  }
+
   private static func dueAt(_ hour: Instant, _ now: Instant) -> Instant { max(now, hour + .hours(1) + grace) }
 
   /// Nobody rolls the hour up while a transaction that begins now lasts.

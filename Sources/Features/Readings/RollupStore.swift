@@ -13,8 +13,9 @@ enum RollupStore {
     let limits: LimitsHistory
   }
 
-  /// Takes away marks that are due, of units that nobody else rolls up, until the transaction ends.
-  static func take(at now: Instant, on connection: Connection) async throws -> [UUID: [Instant]] {
+  /// Takes away marks that are due, of units that nobody else rolls up, until the transaction ends: not many hours at once,
+  /// but at least one mark.
+  static func take(at now: Instant, on connection: Connection) async throws -> [UUID: [Range<Instant>]] {
     let rows = try await connection.query(
       """
       WITH due AS MATERIALIZED (
@@ -23,15 +24,22 @@ enum RollupStore {
         LIMIT $2
       ), mine AS MATERIALIZED (
         SELECT unit_id FROM due WHERE pg_try_advisory_xact_lock(hashtext('rollups'), hashtext(unit_id::text))
-      ), taken AS (
-        SELECT m.unit_id, m.hour FROM rollup_marks m JOIN mine USING (unit_id) WHERE m.due_at <= $1
+      ), free AS MATERIALIZED (
+        SELECT m.unit_id, m.hour, coalesce(m.until, m.hour + interval '1 hour') AS until
+        FROM rollup_marks m JOIN mine USING (unit_id) WHERE m.due_at <= $1
         ORDER BY m.unit_id, m.hour LIMIT $3 FOR UPDATE OF m SKIP LOCKED
+      ), counted AS (
+        SELECT *, sum(extract(epoch FROM until - hour) / 3600) OVER (ORDER BY unit_id, hour) AS hours,
+          row_number() OVER (ORDER BY unit_id, hour) AS place
+        FROM free
+      ), taken AS (
+        SELECT * FROM counted WHERE hours <= $4::int8 OR place = 1
       )
       DELETE FROM rollup_marks m USING taken WHERE m.unit_id = taken.unit_id AND m.hour = taken.hour
-      RETURNING m.unit_id, m.hour
-      """, [.timestamp(now), .int(RollupJob.unitsMax), .int(RollupJob.hoursMax)])
-    var marks: [UUID: [Instant]] = [:]
-    for row in rows { marks[try row.uuid(0), default: []].append(try row.instant(1)) }
+      RETURNING m.unit_id, m.hour, taken.until
+      """, [.timestamp(now), .int(RollupJob.unitsMax), .int(RollupJob.marksMax), .int(RollupJob.hoursMax)])
+    var marks: [UUID: [Range<Instant>]] = [:]
+    for row in rows { marks[try row.uuid(0), default: []].append(try row.instant(1)..<(try row.instant(2))) }
     return marks
   }
 

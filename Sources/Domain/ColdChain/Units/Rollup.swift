@@ -39,13 +39,13 @@ public struct Rollup: Hashable, Sendable {
     limits.versions.map { gap($0.limits) }.max() ?? .minutes(45)
   }
 
-  /// The stretches of time, in whole hours UTC, that samples of these hours can have changed: up to their neighbours, as far as
-  /// a gap is bridged. Stretches that nearly touch are one.
-  public static func spans(touchedBy hours: [Instant], limits: LimitsHistory) -> [Range<Instant>] {
+  /// The stretches of time, in whole hours UTC, that samples of these stretches can have changed: up to their neighbours, as
+  /// far as a gap is bridged. Stretches that nearly touch are one.
+  public static func spans(touchedBy changed: [Range<Instant>], limits: LimitsHistory) -> [Range<Instant>] {
     let reach = reach(limits)
     var spans: [Range<Instant>] = []
-    for hour in hours.sorted() {
-      let (first, last) = ((hour - reach).hour, (hour + .hours(1) + reach).hour + .hours(1))
+    for stretch in changed.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+      let (first, last) = ((stretch.lowerBound - reach).hour, (stretch.upperBound + reach).hour + .hours(1))
       if let before = spans.last, first <= before.upperBound {
         spans[spans.count - 1] = before.lowerBound..<max(before.upperBound, last)
       } else {
@@ -53,6 +53,10 @@ public struct Rollup: Hashable, Sendable {
       }
     }
     return spans
+  }
+
+  public static func spans(touchedBy hours: [Instant], limits: LimitsHistory) -> [Range<Instant>] {
+    spans(touchedBy: hours.map { $0..<$0 + .hours(1) }, limits: limits)
   }
 
   /// The rollups between neighbouring boundaries.
