@@ -68,15 +68,33 @@ let features: [Target] = [
     "Ingest", in: "Features",
     of: platformRooms + ["ColdChain", "Identity", "Places", "Devices", "Readings", "Monitoring"]),
   room("Operations", in: "Features", of: platformRooms),
+  room("Overview", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places"]),
+  room("Notifications", in: "Features", of: platformRooms + ["Identity", "Alerts"]),
+  room("Billing", in: "Features", of: platformRooms + ["Identity"]),
+  room("Assets", in: "Features", of: platformRooms + ["Identity"]),
 ]
 
 /// Forward only, in this order; each is embedded in the program.
 let migrations = [
-  "0001_organizations", "0002_places", "0003_devices", "0004_readings", "0005_monitoring", "0006_alerts", "0007_audit",
-  "0008_quarantine", "0023_unchanged",
-  "0017_quarantine_once",
+  "0001_organizations",
+  "0002_places",
+  "0003_devices",
+  "0004_readings",
+  "0005_monitoring",
+  "0006_alerts",
+  "0007_audit",
+  "0008_quarantine",
   "0009_people",
   "0010_audit_places",
+  "0011_rules",
+  "0012_suppressions",
+  "0013_calibrations",
+  "0014_notifications",
+  "0015_billing",
+  "0016_assets",
+  "0017_quarantine_once",
+  "0018_rollups",
+  "0023_unchanged",
 ]
 
 /// The schema, and the one place where everything is wired together.
@@ -86,7 +104,9 @@ let program: [Target] = [
     resources: migrations.map { .embedInCode("\($0).sql") }, swiftSettings: strict),
   .executableTarget(
     name: "freshtrack",
-    dependencies: (["CLinux"] + platformRooms + (domain + features).map(\.name) + ["Migrations"]).map { .byName(name: $0) },
+    dependencies: (["CLinux"] + platformRooms + (domain + features).map(\.name) + ["Migrations"]).map {
+      .byName(name: $0)
+    },
     path: "Sources/freshtrack", swiftSettings: strict),
 ]
 
@@ -116,6 +136,10 @@ let testTargets: [Target] = [
   tests(of: "Monitoring", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Ingest", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Operations", in: "Features", with: ["Basics", "HTTP", "Telemetry"]),
+  tests(of: "Overview", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Notifications", in: "Features", with: ["FeatureSupport", "COpenSSL"]),
+  tests(of: "Billing", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Assets", in: "Features", with: ["FeatureSupport"]),
   .testTarget(
     name: "freshtrackTests",
     dependencies: [
@@ -132,6 +156,7 @@ let testTargets: [Target] = [
 let products: [Product] = [
   .executable(name: "freshtrack", targets: ["freshtrack"]),
   .library(name: "Formats", targets: ["Basics", "JSON", "HTTP", "Crypto", "ColdChain"]),
+  .library(name: "Ingest", targets: ["Ingest", "Basics"]),
   .library(name: "Platform", targets: ["CLinux"] + platformRooms),
 ]
 

@@ -9,23 +9,46 @@ enum IngestDoor: UInt8, Sendable {
   case theThingsStack = 1
   /// `POST /api/ingest/readings`
   case readings = 2
+  /// `POST /api/webhooks/chirpstack`
+  case chirpStack = 3
 
-  /// What the body says. Throws what the sender is told when it cannot belong to anyone.
-  func read(_ body: ArraySlice<UInt8>, _ scope: IngestScope, arrivedAt: Instant) throws -> [Intake] {
+  /// By which a kept message came.
+  init(of body: [UInt8]) {
+    let root = try? JSONDocument(body).root
+    self = root?["end_device_ids"] == nil && root?["deviceInfo"] != nil ? .chirpStack : .theThingsStack
+  }
+
+  /// What the body says; `event` is what the target of a request of ChirpStack says. Throws what the sender is told when it cannot belong to anyone.
+  func read(
+    _ body: ArraySlice<UInt8>, _ scope: IngestScope, arrivedAt: Instant, event: String? = nil
+  ) throws -> [Intake] {
     switch self {
-    case .theThingsStack: [try Self.message(body, scope, arrivedAt: arrivedAt)]
+    case .theThingsStack:
+      [
+        try Self.intake(body, scope, arrivedAt: arrivedAt) {
+          .theThingsStack($0, scope, arrivedAt: arrivedAt)
+        }
+      ]
+    case .chirpStack:
+      [
+        try Self.intake(body, scope, arrivedAt: arrivedAt) {
+          .chirpStack($0, event: event, scope, arrivedAt: arrivedAt)
+        }
+      ]
     case .readings: try SampleReader.read(body, scope, arrivedAt: arrivedAt)
     }
   }
 
-  private static func message(_ body: ArraySlice<UInt8>, _ scope: IngestScope, arrivedAt: Instant) throws -> Intake {
+  private static func intake(
+    _ body: ArraySlice<UInt8>, _ scope: IngestScope, arrivedAt: Instant, _ message: (JSONValue) -> NetworkMessage
+  ) throws -> Intake {
     let document: JSONDocument
     do throws(JSONError) {
       document = try JSONDocument(body)
     } catch {
       throw HTTPError.badRequest("The body is not JSON: \(error.reason) at byte \(error.offset)", code: "INVALID_JSON")
     }
-    switch NetworkMessage.theThingsStack(document.root, scope, arrivedAt: arrivedAt) {
+    switch message(document.root) {
     case .uplink(let uplink): return .uplink(uplink, body: body)
     case .deviceEvent(let event): return .deviceEvent(event, body: body)
     case .unusable(let reason, let detail, let devEUI, let deviceID, let applicationID):

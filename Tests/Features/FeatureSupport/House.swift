@@ -7,6 +7,8 @@ import Identity
 import Ingest
 import JSON
 import Migrations
+import Notifications
+import Overview
 import Places
 import PostgreSQL
 import Readings
@@ -20,14 +22,15 @@ public final class House: Sendable {
   public let keys: APIKeys
   private let group = LoopGroup(count: 1)
   private let server: HTTPServer
-  private let port: UInt16
+  let port: UInt16
 
   /// - Parameters:
   ///   - place: a migrated database; by default a fresh one of the test process's own cluster.
   ///   - routes: of features that stand above this room.
   ///   - limiter: how often each caller may ask.
+  ///   - clock: tells when a request came.
   public init(
-    on place: DatabaseConfiguration? = nil, limiter: RateLimiter = .off,
+    on place: DatabaseConfiguration? = nil, limiter: RateLimiter = .off, clock: WallClock = .system,
     routes: @Sendable (Database, APIKeys, EventLoop) -> [Route] = { _, _, _ in [] }
   ) async throws {
     let fresh = place == nil ? try await TestCluster.database(template: Migrations.all).configuration : nil
@@ -54,6 +57,13 @@ public final class House: Sendable {
         database: database, tokens: UnsubscribeTokens(secret: Self.unsubscribeSecret, database: database),
         limiter: limiter
       ).routes,
+      AlertRuleRoutes(database: database).routes(gate),
+      SuppressionRoutes(database: database).routes(gate),
+      OverviewRoutes(database: database).routes(gate),
+      PolicyRoutes(database: database).routes(gate),
+      ContactRoutes(database: database).routes(gate),
+      NotificationSettingsRoutes(database: database).routes(gate),
+      DeliveryRoutes(database: database).routes(gate),
     ]
     let probe = Route(.get, "/probe/:scope", content: .any) { request in
       let scope = APIKeyScope(rawValue: request.parameter("scope")) ?? .ingest
@@ -62,6 +72,7 @@ public final class House: Sendable {
     }
     var settings = HTTPServerConfiguration()
     settings.port = 0
+    settings.clock = clock
     settings.mapError = { error in
       switch error {
       case let error as DatabaseError where error.isUnavailable: .unavailable()
@@ -183,5 +194,17 @@ public final class House: Sendable {
     for (name, value) in headers { text += "\(name): \(value)\r\n" }
     if let body { text += "Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n" }
     return try Answer(exchange(port, Array((text + "\r\n" + (body ?? "")).utf8)))
+  }
+
+  /// The same with a body that is no JSON.
+  public func send(
+    _ method: Method, _ target: String, as user: User? = nil, _ body: [UInt8], contentType: String,
+    headers: [(String, String)] = []
+  ) async throws -> Answer {
+    var headers = headers + [("Content-Type", contentType), ("Content-Length", "\(body.count)")]
+    if let user { headers.append(("x-stack-access-token", user.token)) }
+    var text = "\(method.name) \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    for (name, value) in headers { text += "\(name): \(value)\r\n" }
+    return try Answer(exchange(port, Array((text + "\r\n").utf8) + body))
   }
 }

@@ -50,7 +50,17 @@ struct DescriptionTests {
   }
 
   /// Routes that no example gets through.
-  private static let unreached: Set<String> = []
+  private static let unreached: Set<String> = [
+    // There is one policy for each type of alert already.
+    "POST /api/orgs/:organizationId/notification-policies",
+    // They need a provider.
+    "GET /api/orgs/:organizationId/assets/:assetId/content",
+    "POST /api/orgs/:organizationId/assets/upload",
+    "POST /api/orgs/:organizationId/payments/checkout",
+    "POST /api/orgs/:organizationId/payments/portal",
+    "POST /api/webhooks/stripe",
+    "POST /api/webhooks/telnyx",
+  ]
 
   /// What reads, what changes, what makes; then what deletes, from the leaves to the root, each brought back at once.
   private static func order(_ routes: [Route]) -> [Route] {
