@@ -63,8 +63,8 @@ CREATE VIEW effective_rules AS
 SELECT u.organization_id, u.id AS unit_id, a.site_id, f.field, f.kind, chosen.entered, chosen.scale, chosen.source,
   chosen.rule_id
 FROM units u
-JOIN areas a ON a.id = u.area_id
-JOIN sites s ON s.id = a.site_id
+JOIN areas a ON a.organization_id = u.organization_id AND a.id = u.area_id
+JOIN sites s ON s.organization_id = u.organization_id AND s.id = a.site_id
 LEFT JOIN alert_rules ur ON ur.organization_id = u.organization_id AND ur.unit_id = u.id
   AND ur.deleted_at IS NULL AND ur.is_enabled
 LEFT JOIN alert_rules sr ON sr.organization_id = u.organization_id AND sr.site_id = s.id
@@ -202,7 +202,7 @@ SELECT
   l.temp_min AS limit_low, l.temp_max AS limit_high, l.hysteresis AS limit_hysteresis,
   a.sort_order AS area_sort_order, u.deleted_at
 FROM units u
-JOIN areas a ON a.id = u.area_id
-JOIN sites s ON s.id = a.site_id
-LEFT JOIN unit_states t ON t.unit_id = u.id
-LEFT JOIN unit_limits l ON l.unit_id = u.id AND l.valid_to IS NULL;
+JOIN areas a ON a.organization_id = u.organization_id AND a.id = u.area_id
+JOIN sites s ON s.organization_id = u.organization_id AND s.id = a.site_id
+LEFT JOIN unit_states t ON t.organization_id = u.organization_id AND t.unit_id = u.id
+LEFT JOIN unit_limits l ON l.organization_id = u.organization_id AND l.unit_id = u.id AND l.valid_to IS NULL;

@@ -108,8 +108,8 @@ struct Composition: Sendable {
       Job("monitoring", every: .seconds(5)) { try await monitoring.run(at: $0) },
       Job("reading-partitions", every: .hours(1)) { try await partitions.run(at: $0) },
       Job("figures", every: .seconds(30)) { try await figures.count(at: $0) },
-      Job("quarantine", every: .minutes(1)) { try await quarantine.run(at: $0) },
       Job("rollups", every: .seconds(30)) { try await rollups.run(at: $0) },
+      Job("quarantine", every: .minutes(1)) { try await quarantine.run(at: $0) },
     ]
   }
 

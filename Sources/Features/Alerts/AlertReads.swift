@@ -20,7 +20,7 @@ struct AlertReads: Sendable {
     """
 
   private static let source: SQL = """
-     FROM alerts a LEFT JOIN unit_current c ON c.id = a.unit_id
+     FROM alerts a LEFT JOIN unit_current c ON c.organization_id = a.organization_id AND c.id = a.unit_id
     """
 
   private static let filters: SQL = """

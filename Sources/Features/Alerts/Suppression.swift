@@ -29,7 +29,8 @@ struct SuppressionDraft: Sendable {
     row = try Self.row(draft)
   }
 
-  /// Either `startsAt` and `endsAt`, or `weekdays`, `localStart` and `durationMinutes`.
+  /// Once, from `startsAt` (now) to `endsAt` (`durationMinutes`, else an hour, later); or on `weekdays` at `localStart`
+  /// for `durationMinutes`.
   static func row(_ draft: consuming Draft) throws -> Value {
     draft.choice("kind", of: SuppressionKind.self)
     draft.text("reason", length: 1...500)
@@ -62,7 +63,7 @@ struct SuppressionDraft: Sendable {
   /// What only the row as a whole can show to be wrong.
   static let refusals = [
     "suppressions_once_or_recurring": InvalidFields(
-      "startsAt", "and endsAt are required, or weekdays, localStart and durationMinutes, and not both"),
+      "weekdays", "localStart and durationMinutes go together, and not with startsAt and endsAt"),
     "suppressions_in_order": InvalidFields("endsAt", "must be after startsAt"),
     "suppressions_at_most_31_days": InvalidFields("endsAt", "must be at most 31 days after startsAt"),
     "suppressions_days_in_order": InvalidFields("lastDay", "must not be before firstDay"),

@@ -89,9 +89,15 @@ struct SuppressionStore: Sendable {
         WITH s AS (
           INSERT INTO suppressions (organization_id, site_id, unit_id, kind, reason, alert_types, starts_at, ends_at,
             weekdays, local_start, duration_minutes, first_day, last_day, created_by)
-          SELECT $1, $4, $5, p.kind, p.reason, p.alert_types, p.starts_at, p.ends_at, p.weekdays, p.local_start,
-            p.duration_minutes, p.first_day, p.last_day, $6
-          FROM jsonb_populate_record(NULL::suppressions, $3) p RETURNING *
+          SELECT $1, $4, $5, p.kind, p.reason, p.alert_types,
+            CASE WHEN once THEN start ELSE p.starts_at END,
+            CASE WHEN once THEN coalesce(p.ends_at, start + make_interval(mins => coalesce(p.duration_minutes, 60)))
+              ELSE p.ends_at END,
+            p.weekdays, p.local_start, CASE WHEN NOT once THEN p.duration_minutes END, p.first_day, p.last_day, $6
+          FROM jsonb_populate_record(NULL::suppressions, $3) p,
+            LATERAL (SELECT num_nonnulls(p.weekdays, p.local_start) = 0 AS once,
+              coalesce(p.starts_at, $7::timestamptz) AS start) given
+          RETURNING *
         ), log AS (
           SELECT append_event_log($1, $2, 'suppression.created', 'suppression', s.id, NULL, to_jsonb(s)) FROM s
         )
@@ -99,7 +105,7 @@ struct SuppressionStore: Sendable {
         """ + " " + Self.columns + " FROM s, log",
         [
           .uuid(scope.organizationId), Audit.author(scope, request), draft.row, .optional(draft.siteId),
-          .optional(draft.unitId), .uuid(scope.userId),
+          .optional(draft.unitId), .uuid(scope.userId), .timestamp(request.received),
         ])
     }
   }

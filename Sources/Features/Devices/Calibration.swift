@@ -59,12 +59,13 @@ extension Temperature {
   }
 }
 
-/// What a body says of a calibration. The offset is given, or follows from what the reference and the device showed.
+/// What a body says of a calibration.
 struct CalibrationDraft: Sendable {
   let channel: TemperatureChannel?
   /// Temperatures are in this.
   let scale: TemperatureUnit
-  let offset: Decimal2?
+  let offset: Decimal2
+  /// What the reference showed, and what the device showed beside it.
   let reference: Decimal2?
   let measured: Decimal2?
   let validFrom: Instant?
@@ -77,7 +78,7 @@ struct CalibrationDraft: Sendable {
   init(_ fields: inout Fields) {
     channel = fields.optionalChoice("channel", of: TemperatureChannel.self)
     scale = fields.choice("temperatureUnit", default: .celsius)
-    offset = fields.optionalDecimal("temperatureOffset", in: -30...30)
+    offset = fields.decimal("temperatureOffset", in: -30...30)
     reference = fields.optionalDecimal("referenceTemperature", in: -300...500)
     measured = fields.optionalDecimal("measuredTemperature", in: -300...500)
     validFrom = fields.optionalInstant("validFrom")
@@ -86,19 +87,6 @@ struct CalibrationDraft: Sendable {
     certificate = fields.optionalString("certificate", 1...2048)
     dueAt = fields.optionalInstant("dueAt")
     notes = fields.optionalString("notes", 1...2000)
-    guard offset == nil else { return }
-    if let reference, let measured {
-      if abs(reference.hundredths - measured.hundredths) > 3000 {
-        fields.problem("measuredTemperature", "must be within 30 degrees of referenceTemperature")
-      }
-    } else {
-      fields.problem("temperatureOffset", "is required without referenceTemperature and measuredTemperature")
-    }
-  }
-
-  /// Hundredths of a degree of `scale`.
-  var offsetHundredths: Int64 {
-    offset?.hundredths ?? ((reference?.hundredths ?? 0) - (measured?.hundredths ?? 0))
   }
 }
 

@@ -49,7 +49,7 @@ struct CalibrationStore: Sendable {
       """ + " " + Self.columns + " FROM c, log",
       [
         .uuid(scope.organizationId), Audit.author(scope, request), .uuid(device), .optional(draft.channel?.rawValue),
-        .int(draft.offsetHundredths), .text(draft.scale.rawValue), .optional(draft.validFrom),
+        .int(draft.offset.hundredths), .text(draft.scale.rawValue), .optional(draft.validFrom),
         .timestamp(request.received), .optional(draft.reference?.hundredths), .optional(draft.measured?.hundredths),
         .optional(draft.certificate), .optional(draft.performedBy), .optional(draft.performedAt),
         .optional(draft.dueAt), .optional(draft.notes), .uuid(scope.userId),

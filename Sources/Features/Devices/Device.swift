@@ -61,6 +61,7 @@ struct DeviceDraft {
 /// What a body says of a move: where the device measures from then on, null for nowhere.
 extension DeviceAssignment {
   init(_ fields: inout Fields) {
+    fields.note(Schema.Property("unitId", .uuid.orNull))
     unitId = fields.optionalUUID("unitId")
     if !fields.present("unitId") { fields.problem("unitId", "is required; null for none") }
     channel = fields.optionalChoice("channel", of: TemperatureChannel.self)?.rawValue

@@ -27,15 +27,14 @@ public struct IngestRoutes: Sendable {
     database: Database, keys: APIKeys, home: EventLoop, clock: WallClock, log: Log, metrics: Metrics,
     spool: Spool? = nil, isAway: Bool = false, isReady: @escaping @Sendable () async throws -> Void = {}
   ) {
+    self.keys = keys
     let figures = IngestMetrics(metrics)
     let circuit = Circuit(isAway: isAway, log: log)
-    let writer = WriterDoor(
+    writer = WriterDoor(
       home: home, database: database, clock: clock, log: log, metrics: figures,
       budget: spool == nil ? .milliseconds(2300) : .milliseconds(1500))
     let patient = WriterDoor(
       home: home, database: database, clock: clock, log: log, metrics: figures, budget: .seconds(25), triesAgain: false)
-    self.keys = keys
-    self.writer = writer
     reception = Reception(keys: keys, writer: writer, spool: spool, circuit: circuit, metrics: figures)
     replay = spool.map { spool in
       SpoolReplay {
@@ -77,16 +76,16 @@ public struct IngestRoutes: Sendable {
   /// With a valid key the answer is 2xx whatever the message says: The Things Stack counts anything else against the whole
   /// webhook, for every device. 400 only for what is no JSON and so can belong to nobody; 503 when it could not be made durable.
   @Sendable private func theThingsStack(_ request: Request) async throws -> Response {
-    try await answer(reception.take(request, at: .theThingsStack))
+    try await webhook(request, at: .theThingsStack)
   }
 
   /// The same for ChirpStack's HTTP integration, which names the kind of its message in the query.
   @Sendable private func chirpStack(_ request: Request) async throws -> Response {
-    try await answer(reception.take(request, at: .chirpStack, event: request.query("event")))
+    try await webhook(request, at: .chirpStack(request.query("event").flatMap(ChirpStackEvent.init)))
   }
 
-  private func answer(_ outcome: Reception.Outcome) -> Response {
-    switch outcome {
+  private func webhook(_ request: Request, at door: IngestDoor) async throws -> Response {
+    switch try await reception.take(request, at: door) {
     case .settled(let settled): Self.answer(settled[0])
     case .spooled: Self.spooled
     }
@@ -180,7 +179,7 @@ public struct IngestRoutes: Sendable {
   /// Any number of them, one on each line. They are read, stored and answered piece by piece.
   @Sendable private func readingLines(_ request: Request, _ body: BodyReader) async throws -> Response {
     let scope = try await keys.authenticate(request, scope: .ingest)
-    let door = writer
+    let door = self.writer
     // What must not be compressed must be said: an answer is to leave before the next line comes.
     return Response.stream(MediaType.ndjson) { writer in
       let lines = ReadingLines(writer: door, scope: scope, received: request.received)

@@ -49,7 +49,7 @@ public struct QuarantineReplay: Sendable {
       let scope = IngestScope(
         confirmedEarlier: organization, apiKeyId: try rows[0].optionalUUID(3) ?? UUID(high: 0, low: 0), siteId: nil)
       let intakes = try kept.map { message in
-        try IngestDoor(of: message.body).read(message.body[...], scope, arrivedAt: message.receivedAt)[0]
+        try IngestDoor.recognised(message.body[...]).read(message.body[...], scope, arrivedAt: message.receivedAt)[0]
       }
       let settled: [Settled]
       do throws(WriteFailure) { settled = try await writer.write(intakes) } catch {

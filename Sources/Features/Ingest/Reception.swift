@@ -35,29 +35,29 @@ final class Reception: Sendable {
   }
 
   /// Returns when it is durable. Throws 401 and 403 for the key, 400 for the body, and 503.
-  func take(_ request: Request, at door: IngestDoor, event: String? = nil) async throws -> Outcome {
+  func take(_ request: Request, at door: IngestDoor) async throws -> Outcome {
     let isAway = spool != nil && circuit.isOpen
     switch try await keys.identify(request, scope: .ingest, isDatabaseAway: isAway) {
     case .known(let scope):
-      let intakes = try door.read(request.body, scope, arrivedAt: request.received, event: event)
+      let intakes = try door.read(request.body, scope, arrivedAt: request.received)
       let sender = SpoolRecord.Sender.known(
         organizationId: scope.organizationId, apiKeyId: scope.apiKeyId, siteId: scope.siteId)
-      if isAway, await keep(request, at: door, event, from: sender) { return kept(intakes) }
+      if isAway, await keep(request, at: door, from: sender) { return kept(intakes) }
       guard circuit.isVerified else { throw lost(intakes) }
       do throws(WriteFailure) {
         return .settled(try await write(intakes))
       } catch {
         circuit.open()
-        if !isAway, await keep(request, at: door, event, from: sender) { return kept(intakes) }
+        if !isAway, await keep(request, at: door, from: sender) { return kept(intakes) }
         throw lost(intakes)
       }
     case .unverified(let key):
       // Whose it is comes out later; what it says does not depend on that.
       let nobody = IngestScope(confirmedEarlier: UUID(high: 0, low: 0), apiKeyId: UUID(high: 0, low: 0), siteId: nil)
-      let intakes = try door.read(request.body, nobody, arrivedAt: request.received, event: event)
+      let intakes = try door.read(request.body, nobody, arrivedAt: request.received)
       circuit.open()
       let sender = SpoolRecord.Sender.presented(keyId: key.keyId, secretHash: key.secretHash)
-      guard await keep(request, at: door, event, from: sender) else { throw lost(intakes) }
+      guard await keep(request, at: door, from: sender) else { throw lost(intakes) }
       return kept(intakes)
     }
   }
@@ -76,13 +76,10 @@ final class Reception: Sendable {
     intakes.count == 1 ? [try await writer.write(intakes[0])] : try await writer.write(intakes)
   }
 
-  private func keep(
-    _ request: Request, at door: IngestDoor, _ event: String?, from sender: SpoolRecord.Sender
-  ) async -> Bool {
+  private func keep(_ request: Request, at door: IngestDoor, from sender: SpoolRecord.Sender) async -> Bool {
     guard let spool else { return false }
     return await spool.append(
-      SpoolRecord(
-        receivedAt: request.received, door: door.rawValue, event: event, sender: sender, body: Array(request.body)))
+      SpoolRecord(receivedAt: request.received, door: door.rawValue, sender: sender, body: Array(request.body)))
   }
 }
 

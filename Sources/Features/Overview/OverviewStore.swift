@@ -70,7 +70,7 @@ struct OverviewStore: Sendable {
       ), open AS (
         SELECT a.id, a.alert_type, a.severity, a.status, a.message, a.triggered_at, a.unit_id, c.name, c.site_id,
           c.site_name
-        FROM alerts a LEFT JOIN unit_current c ON c.id = a.unit_id
+        FROM alerts a LEFT JOIN unit_current c ON c.organization_id = a.organization_id AND c.id = a.unit_id
         WHERE a.organization_id = $1 AND a.status <> 'resolved'
       ), d AS (
         SELECT d.id, t.last_seen_at, t.battery, EXISTS (

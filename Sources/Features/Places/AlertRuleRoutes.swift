@@ -21,8 +21,8 @@ public struct AlertRuleRoutes: Sendable {
           all, .viewer, "Rules of the organization, its sites and its units", asks: RuleFilter.init,
           gives: .list(.alertRule), list),
         gate.post(
-          all, .admin, "Create the rule of a place", takes: .create(RuleDraft.init), gives: .created(.alertRule),
-          create),
+          all, .admin, "Create the rule of a place, or change the one it has", takes: .change(RuleDraft.init),
+          gives: .created(.alertRule).or(.one(.alertRule)), set),
         gate.put(
           all, .admin, "Change the rule of a place, or create it", takes: .change(RuleDraft.init),
           gives: .one(.alertRule).or(.created(.alertRule)), set),
@@ -48,13 +48,9 @@ public struct AlertRuleRoutes: Sendable {
     .rows(try await store.list(wanted, scope).json)
   }
 
-  @Sendable func create(_ request: Request, _ scope: OrganizationScope, _ draft: RuleDraft) async throws -> Response {
-    try await checked { try .row(await store.set(draft, onlyNew: true, scope, request).rows, .created, or: "Rule") }
-  }
-
   @Sendable func set(_ request: Request, _ scope: OrganizationScope, _ draft: RuleDraft) async throws -> Response {
     try await checked {
-      let (rows, isNew) = try await store.set(draft, onlyNew: false, scope, request)
+      let (rows, isNew) = try await store.set(draft, scope, request)
       return try .row(rows, isNew ? .created : .ok, or: "Rule")
     }
   }
@@ -95,7 +91,9 @@ public struct AlertRuleRoutes: Sendable {
   @Sendable func historyOfOne(
     _ request: Request, _ scope: OrganizationScope, _ wanted: RuleHistoryFilter
   ) async throws -> Response {
-    .rows(try await store.history(of: try request.uuid("ruleId"), wanted, scope).json)
+    let id = try request.uuid("ruleId")
+    guard try await store.knows(id, scope) else { throw HTTPError.notFound("Rule") }
+    return .rows(try await store.history(of: id, wanted, scope).json)
   }
 
   /// The rule of a place that two make at once is made by one of them.

@@ -20,6 +20,13 @@ struct AlertRuleStore: Sendable {
   private static let one: SQL =
     "SELECT " + columns + " FROM alert_rules r WHERE r.organization_id = $1 AND r.id = $2 AND r.deleted_at IS NULL"
 
+  /// Also of one that was deleted since.
+  func knows(_ id: UUID, _ scope: OrganizationScope) async throws -> Bool {
+    let rows = try await database.query(
+      "SELECT FROM alert_rules WHERE organization_id = $1 AND id = $2", [.uuid(scope.organizationId), .uuid(id)])
+    return !rows.isEmpty
+  }
+
   func list(_ wanted: RuleFilter, _ scope: OrganizationScope) async throws -> Rows {
     try await database.query(
       "SELECT " + Self.columns
@@ -41,10 +48,8 @@ struct AlertRuleStore: Sendable {
   }
 
   /// Makes the rule of a place, or changes the one it has.
-  ///
-  /// - Parameter onlyNew: 409 when there is one.
   func set(
-    _ draft: RuleDraft, onlyNew: Bool, _ scope: OrganizationScope, _ request: Request
+    _ draft: RuleDraft, _ scope: OrganizationScope, _ request: Request
   ) async throws -> (rows: Rows, isNew: Bool) {
     try await database.transaction { connection in
       try await check(draft.place, scope, on: connection)
@@ -55,7 +60,6 @@ struct AlertRuleStore: Sendable {
         """, [.uuid(scope.organizationId), .optional(draft.place.siteId), .optional(draft.place.unitId)]
       ).first?.uuid(0)
       if let known {
-        if onlyNew { throw HTTPError.conflict("This place has a rule already") }
         return (try await change(known, draft.row, scope, request, on: connection), false)
       }
       let id = UUID.v7(at: request.received)

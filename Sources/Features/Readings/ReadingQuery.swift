@@ -16,16 +16,28 @@ struct ReadingQuery {
   let order: Order
   let page: Page
   let resolution: ReadingResolution
+  /// Also of a span for which single readings would do.
+  private(set) var bucketsOnly = false
   /// Only the newest one.
   let latest: Bool
   let cursor: TimeCursor?
   let shownIn: Value
 
-  init(_ query: inout Query) {
+  init(_ query: inout Query) { self.init(&query, .raw) }
+
+  /// Buckets, by default as long as the span suggests.
+  static func ofBuckets(_ query: inout Query) -> ReadingQuery {
+    var wanted = ReadingQuery(&query, .auto)
+    if wanted.resolution == .raw { query.problem("resolution", "must be 15m, 1h, 1d or auto") }
+    wanted.bucketsOnly = true
+    return wanted
+  }
+
+  private init(_ query: inout Query, _ fallback: ReadingResolution) {
     start = query.instant("start")
     end = query.instant("end")
     if let start, let end, start > end { query.problem("end", "must not be before start") }
-    resolution = query.choice("resolution", default: .raw)
+    resolution = query.choice("resolution", default: fallback)
     latest = query.bool("latest")
     order = query.choice("order", default: .ascending)
     page = Page(&query)

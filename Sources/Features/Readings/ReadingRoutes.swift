@@ -21,9 +21,10 @@ public struct ReadingRoutes: Sendable {
       "/api/orgs/:organizationId/sites/:siteId/areas/:areaId/units/:unitId/readings",
       "/api/orgs/:organizationId/units/:unitId/readings",
     ].flatMap {
-      gate.get(
-        $0, .viewer, "What a unit measured", asks: ReadingQuery.init, gives: .list(.reading).or(.list(.readingBucket)),
-        list)
+      gate.get($0, .viewer, "What a unit measured", asks: ReadingQuery.init, gives: .list(.reading), list)
+        + gate.get(
+          $0 + "/buckets", .viewer, "What a unit measured, in quarters of an hour, hours or days",
+          asks: ReadingQuery.ofBuckets, gives: .list(.readingBucket), list)
     }
   }
 
@@ -34,7 +35,8 @@ public struct ReadingRoutes: Sendable {
       // The end belongs to the range.
       let end = (wanted.end ?? request.received) + .microseconds(1)
       let start = wanted.start ?? end - .days(1)
-      if let length = wanted.resolution.settled(for: end - .microseconds(1) - start).bucket {
+      let length = wanted.resolution.settled(for: end - .microseconds(1) - start).bucket
+      if let length = length ?? (wanted.bucketsOnly ? .quarterHour : nil) {
         return try await list(length, of: place.unitId, start, end, wanted, scope)
       }
       return try await single(place.unitId, wanted.from(start), request, scope)

@@ -165,10 +165,11 @@ import Testing
     func bad(_ fields: String) async throws -> [String] {
       try await create(house, mine, #"{"kind":"cleaning","reason":"x","# + fields + "}").badFields
     }
-    #expect(try await bad(#""startsAt":"2026-06-01T10:00:00Z""#) == ["startsAt"])
+    #expect(try await bad(#""localStart":"10:00","durationMinutes":5"#) == ["weekdays"])
+    #expect(try await bad(#""firstDay":"2026-06-01""#) == ["weekdays"])
     #expect(
       try await bad(
-        #""startsAt":"2026-06-01T10:00:00Z","endsAt":"2026-06-01T11:00:00Z","weekdays":["monday"]"#) == ["startsAt"])
+        #""startsAt":"2026-06-01T10:00:00Z","endsAt":"2026-06-01T11:00:00Z","weekdays":["monday"]"#) == ["weekdays"])
     #expect(try await bad(#""startsAt":"2026-06-01T10:00:00Z","endsAt":"2026-06-01T10:00:00Z""#) == ["endsAt"])
     #expect(try await bad(#""startsAt":"2026-06-01T10:00:00Z","endsAt":"2026-07-03T10:00:00Z""#) == ["endsAt"])
     let wrong = try await bad(
@@ -183,5 +184,19 @@ import Testing
     #expect(refused.status == 403)
     #expect(
       try await house.call(.get, mine.path + "/units/\(theirs.unit)/suppression-windows", as: mine.owner).status == 404)
+  }
+
+  @Test func `a window without times is an hour from now on`() async throws {
+    let house = try await House()
+    let organization = try await house.organization()
+    for (fields, minutes) in [("", 60), (#","durationMinutes":15"#, 15)] {
+      let made = try await create(house, organization, #"{"kind":"cleaning","reason":"x"\#(fields)}"#)
+      let times = ["startsAt", "endsAt"].compactMap { made.json[key: $0]?.string }.compactMap {
+        Instant(rfc3339: Array($0.utf8))
+      }
+      #expect(times.count == 2 && times[1] - times[0] == .minutes(minutes))
+      #expect(made.json["durationMinutes"]?.isNull == true)
+    }
+    #expect(try await hold(house, organization.unit, .doorOpen, at: WallClock.system.now().rfc3339) != nil)
   }
 }

@@ -18,7 +18,7 @@ struct Shop: Sendable {
   let organization: House.Organization
 
   init(_ configuration: StripeConfiguration = Shop.configuration) async throws {
-    house = try await House { database, keys, _ in
+    house = try await House { database, keys in
       BillingRoutes(database: database, configuration: configuration).routes(.local(database, keys))
         + StripeRoutes(database: database, configuration: configuration).routes
     }

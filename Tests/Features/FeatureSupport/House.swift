@@ -27,11 +27,13 @@ public final class House: Sendable {
   /// - Parameters:
   ///   - place: a migrated database; by default a fresh one of the test process's own cluster.
   ///   - routes: of features that stand above this room.
+  ///   - writing: of those that write on the house's loop.
   ///   - limiter: how often each caller may ask.
   ///   - clock: tells when a request came.
   public init(
     on place: DatabaseConfiguration? = nil, limiter: RateLimiter = .off, clock: WallClock = .system,
-    routes: @Sendable (Database, APIKeys, EventLoop) -> [Route] = { _, _, _ in [] }
+    routes: @Sendable (Database, APIKeys) -> [Route] = { _, _ in [] },
+    writing: @Sendable (Database, APIKeys, EventLoop) -> [Route] = { _, _, _ in [] }
   ) async throws {
     let fresh = place == nil ? try await TestCluster.database(template: Migrations.all).configuration : nil
     guard var configuration = place ?? fresh else { throw NoNetwork() }
@@ -82,9 +84,8 @@ public final class House: Sendable {
       }
     }
     server = HTTPServer(
-      routes: Array(features.joined()) + [probe] + routes(database, keys, group.loops[0]), configuration: settings,
-      log: .none,
-      metrics: Metrics())
+      routes: Array(features.joined()) + [probe] + writing(database, keys, group.loops[0]) + routes(database, keys),
+      configuration: settings, log: .none, metrics: Metrics())
     port = try server.start(on: group).port
   }
 

@@ -41,13 +41,16 @@ public struct Kitchen: Sendable {
     self.time = time
     let ingest = Ingesting()
     self.ingest = ingest
-    house = try await House(on: place, clock: clock ?? .system) { database, keys, loop in
-      let made = IngestRoutes(
-        database: database, keys: keys, home: loop, clock: clock ?? WallClock { time.now.withLock { $0 } }, log: .none,
-        metrics: metrics, spool: spool)
-      ingest.routes.withLock { $0 = made }
-      return made.routes
-    }
+    house = try await House(
+      on: place, clock: clock ?? .system,
+      writing: { database, keys, loop in
+        let made = IngestRoutes(
+          database: database, keys: keys, home: loop, clock: clock ?? WallClock { time.now.withLock { $0 } },
+          log: .none,
+          metrics: metrics, spool: spool)
+        ingest.routes.withLock { $0 = made }
+        return made.routes
+      })
     organization = try await house.organization()
     let made = try await house.call(
       .post, organization.path + "/api-keys", as: organization.owner, #"{"name":"TTN","scopes":["ingest"]}"#)

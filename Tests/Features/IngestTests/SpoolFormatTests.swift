@@ -11,9 +11,7 @@ private func record(_ number: Int, _ body: [UInt8] = Array(#"{"a":1}"#.utf8)) ->
     default: .presented(keyId: "0123456789abcdef", secretHash: SecureRandom.bytes(32))
     }
   return SpoolRecord(
-    receivedAt: Instant(microseconds: 1_767_598_215_000_001 + Int64(number)), door: UInt8(number % 250),
-    event: [nil, "up", "", "jäää"][number % 4],
-    sender: sender,
+    receivedAt: Instant(microseconds: 1_767_598_215_000_001 + Int64(number)), door: UInt8(number % 250), sender: sender,
     body: body)
 }
 

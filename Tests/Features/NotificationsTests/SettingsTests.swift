@@ -50,7 +50,7 @@ import Testing
 
   /// A house of which the routes have that box.
   private func house(sealing box: SecretBox?) async throws -> House {
-    try await House { database, keys, _ in
+    try await House { database, keys in
       SMSConfigRoutes(database: database, box: box).routes(Gate.local(database, keys))
     }
   }

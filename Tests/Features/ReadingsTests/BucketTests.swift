@@ -99,6 +99,10 @@ import Testing
     #expect(try await seconds("2026-01-05T00:00:00") == 900)
     #expect(try await seconds("2026-02-05T00:00:00") == 3600)
     #expect(try await seconds("2026-07-05T00:00:00") == 86_400)
+    let path = organization.unitPath + "/readings/buckets?start=2026-01-01T00:00:00Z&end=2026-01-01T00:59:00Z"
+    let buckets = try await house.call(.get, path, as: organization.owner)
+    #expect(buckets.json.elements.compactMap { $0["count"]?.int } == [2, 1, 2, 1])
+    #expect(try await house.call(.get, path + "&resolution=raw", as: organization.owner).badFields == ["resolution"])
   }
 
   @Test func `what cannot be answered is refused`() async throws {

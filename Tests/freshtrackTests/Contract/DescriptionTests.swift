@@ -60,6 +60,8 @@ struct DescriptionTests {
     "POST /api/orgs/:organizationId/payments/portal",
     "POST /api/webhooks/stripe",
     "POST /api/webhooks/telnyx",
+    // Its field is no id.
+    "DELETE /api/orgs/:organizationId/alert-rules/:ruleId/fields/:field",
   ]
 
   /// What reads, what changes, what makes; then what deletes, from the leaves to the root, each brought back at once.

@@ -116,7 +116,7 @@ final class Replayer {
         continue
       }
       do {
-        let read = try door.read(record.body[...], scope, arrivedAt: record.receivedAt, event: record.event)
+        let read = try door.read(record.body[...], scope, arrivedAt: record.receivedAt)
         ranges.append((record, intakes.count..<intakes.count + read.count))
         intakes += read
       } catch {

@@ -14,16 +14,12 @@ public struct SpoolRecord: Sendable, Equatable {
   public var receivedAt: Instant
   /// By which door it came: the raw value of ``IngestDoor``. One that this program does not know is set aside.
   public var door: UInt8
-  /// What its target said beside the body: ChirpStack names the kind of a message there. Cut after 64 bytes; no
-  /// kind has so many.
-  public var event: String?
   public var sender: Sender
   public var body: [UInt8]
 
-  public init(receivedAt: Instant, door: UInt8, event: String? = nil, sender: Sender, body: [UInt8]) {
+  public init(receivedAt: Instant, door: UInt8, sender: Sender, body: [UInt8]) {
     self.receivedAt = receivedAt
     self.door = door
-    self.event = event.map { String(decoding: $0.utf8.prefix(64), as: UTF8.self) }
     self.sender = sender
     self.body = body
   }
@@ -33,20 +29,14 @@ extension SpoolRecord {
   /// The longest body: the largest request of any door.
   public static let bodyMax = 1 << 20
   static let keyIdMax = 255
-  /// Replaced bytes may have made it longer than the 64 that were kept.
-  static let eventMax = 192
-  private static let noEvent: UInt8 = 255
   static let hashCount = 32
   /// With the longest sender.
-  static let payloadMax = bodyMax + 1024
+  static let payloadMax = bodyMax + 512
 
-  /// What stands between a record's frame and the next: little-endian, receipt time (8), door (1), event (its length in 1 byte, 255 for
-  /// none, then its text), kind of sender (1), sender, body.
+  /// What stands between a record's frame and the next: little-endian, receipt time (8), door (1), kind of sender (1), sender, body.
   func appendPayload(to bytes: inout [UInt8]) {
     bytes.append(littleEndian: UInt64(bitPattern: receivedAt.microseconds))
     bytes.append(door)
-    bytes.append(event.map { UInt8(clamping: $0.utf8.count) } ?? Self.noEvent)
-    if let event { bytes += event.utf8 }
     switch sender {
     case .known(let organization, let key, let site):
       bytes.append(site == nil ? 1 : 2)
@@ -64,7 +54,7 @@ extension SpoolRecord {
 
   /// False for what could not be read back.
   var isWritable: Bool {
-    guard body.count <= Self.bodyMax, event.map({ $0.utf8.count <= Self.eventMax }) ?? true else { return false }
+    guard body.count <= Self.bodyMax else { return false }
     guard case .presented(let keyId, let hash) = sender else { return true }
     return keyId.utf8.count <= Self.keyIdMax && hash.count == Self.hashCount
   }
@@ -77,13 +67,7 @@ extension SpoolRecord {
       defer { rest = rest.dropFirst(count) }
       return rest.prefix(count)
     }
-    guard let time = take(8), let door = take(1)?.first, let length = take(1)?.first else { return nil }
-    if length != Self.noEvent {
-      guard length <= Self.eventMax, let text = take(Int(length)), let name = String(validating: text, as: UTF8.self)
-      else { return nil }
-      event = name
-    }
-    guard let kind = take(1)?.first else { return nil }
+    guard let time = take(8), let door = take(1)?.first, let kind = take(1)?.first else { return nil }
     switch kind {
     case 1, 2:
       guard let organization = take(16).flatMap({ UUID(bytes: $0) }), let key = take(16).flatMap({ UUID(bytes: $0) })
