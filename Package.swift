@@ -159,6 +159,7 @@ let testTargets: [Target] = [
 let products: [Product] = [
   .executable(name: "freshtrack", targets: ["freshtrack"]),
   .library(name: "Formats", targets: ["Basics", "JSON", "HTTP", "Crypto", "ColdChain"]),
+  .library(name: "Ingest", targets: ["Ingest", "Basics"]),
   .library(name: "Platform", targets: ["CLinux"] + platformRooms),
 ]
 

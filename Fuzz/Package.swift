@@ -4,9 +4,9 @@ import PackageDescription
 // Programs that feed made-up bytes to the readers of wire bytes. `scripts/fuzz` builds and runs them.
 
 /// libFuzzer brings `main` itself, while SwiftPM wants `<name>_main`: each fuzzer defines that one and calls libFuzzer from it.
-func fuzzer(_ name: String) -> Target {
+func fuzzer(_ name: String, of product: String = "Formats") -> Target {
   .executableTarget(
-    name: name, dependencies: ["CFuzzer", "Fuzzing", .product(name: "Formats", package: "freshtrack")],
+    name: name, dependencies: ["CFuzzer", "Fuzzing", .product(name: product, package: "freshtrack")],
     swiftSettings: [
       .swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny"), .unsafeFlags(["-parse-as-library"]),
     ])
@@ -23,6 +23,7 @@ let package = Package(
     fuzzer("FuzzJSON"),
     fuzzer("FuzzJWT"),
     fuzzer("FuzzPayload"),
+    fuzzer("FuzzSpool", of: "Ingest"),
     fuzzer("FuzzText"),
   ]
 )

@@ -127,9 +127,17 @@ class PostgreSQL:
         command = self.user + [f"{self.programs}/postgres", "-D", f"{self.folder}/data", "-k", self.folder]
         for name, value in self.settings.items():
             command += ["-c", f"{name}={value}"]
-        self.process = start(command, cwd="/", **quiet)
+        self.command = command
+        self.up()
+
+    def up(self):
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.process = start(self.command, cwd="/", **quiet)
         while subprocess.run([f"{self.programs}/pg_isready", "-q"], env=self.environment).returncode:
             time.sleep(0.05)
+
+    def down(self):
+        stop(self.process)
 
     def url(self, database="freshtrack"):
         return f"host={self.folder} user=postgres dbname={database}"

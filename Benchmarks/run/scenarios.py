@@ -297,4 +297,48 @@ def start(house, rounds, seconds):
     return [("exec to ready", f"{middle:.0f} ms", "<= 100 ms", middle <= 100)]
 
 
-ALL = {"health": health, "list": readings, "ingest": ingest, "idle": idle, "start": start}
+def figure(program, name):
+    """One figure of the metrics page."""
+    page = machine.get(program.port, "/metrics", limit=10)[1].decode()
+    return next(float(row.split()[1]) for row in page.splitlines() if row.startswith(name + " "))
+
+
+def spool(house, rounds, seconds):
+    """Uplinks while PostgreSQL is away: how many a second are on disk, and how fast they are in the database afterwards."""
+    cluster = house.cluster
+    cluster.sql("TRUNCATE sensor_readings")
+    program = machine.Program(cluster, SPOOL_DIR=f"{cluster.folder}/spool", SPOOL_MAX_BYTES=str(16 << 30))
+    simulate(program.pid, program.port, house.keys["ingest"], 1)
+    appended, drained, latency = [], [], []
+    for _ in range(rounds):
+        cluster.down()
+        command = [machine.Program.path, "simulate", "--url", f"http://127.0.0.1:{program.port}", "--json"]
+        command += ["--key", house.keys["ingest"], "--rate", "0", "--devices", str(DEVICES)]
+        command += ["--connections", str(CONNECTIONS), "--pipeline", "1"]
+        # The first ones wait for the database.
+        subprocess.run([*command, "--duration", "3s"], check=True, capture_output=True)
+        done = subprocess.run([*command, "--duration", f"{seconds}s"], check=True, capture_output=True, text=True)
+        report = json.loads(done.stdout)
+        appended.append(report["byOutcome"].get("spooled", 0) / report["seconds"])
+        latency.append(report["latencyMs"]["p99"])
+        depth = figure(program, "spool_records")
+        cluster.up()
+        began = None
+        while (left := figure(program, "spool_records")) > 0:
+            if began is None and left < depth:
+                began, depth = time.monotonic(), left
+            time.sleep(0.01)
+        drained.append(depth / (time.monotonic() - began) if began else float("inf"))
+    memory = machine.resident_mib(program.pid, peak=True)
+    program.stop()
+    rate, drain = statistics.median(appended), statistics.median(drained)
+    print(f"\nspool, {DEVICES:,} devices, {CONNECTIONS} connections, PostgreSQL stopped and started")
+    print(f"  on disk {rate:,.0f}/s, p99 {statistics.median(latency):.1f} ms; into the database {drain:,.0f}/s; "
+          f"resident at most {memory:.1f} MiB")
+    return [
+        ("spool: on disk", f"{rate:,.0f}/s", ">= 4,000/s", rate >= 4000),
+        ("spool: drains 200/s, times faster", f"{drain / 200:.0f}", ">= 20", drain >= 4000),
+    ]
+
+
+ALL = {"health": health, "list": readings, "ingest": ingest, "spool": spool, "idle": idle, "start": start}

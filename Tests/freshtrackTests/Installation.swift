@@ -69,6 +69,13 @@ final class Installation: Sendable {
     try until("PostgreSQL starts") { (try? cluster.start()) != nil }
   }
 
+  /// When it has stopped by itself.
+  func startDatabaseIfNeeded() throws {
+    guard (try? command("SELECT 1")) == nil else { return }
+    cluster.crash()
+    try startDatabase()
+  }
+
   /// The server has to connect anew.
   func disconnectServers() throws {
     try command(

@@ -55,7 +55,7 @@ extension NetworkMessage {
       guard let bytes = Base64.decode(text) else { return unusable(.undecodable, "data is not base64") }
       payload = bytes
     }
-    guard Measurements.believableAge.contains(arrivedAt - (receivedAt ?? arrivedAt)) else {
+    guard believableAge.contains(arrivedAt - (receivedAt ?? arrivedAt)) else {
       return unusable(.impossibleTime, "time is \(receivedAt ?? arrivedAt)")
     }
     let (signal, snr) = bestReception(root["rxInfo"])

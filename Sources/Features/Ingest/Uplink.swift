@@ -51,6 +51,9 @@ struct DeviceEvent {
 }
 
 extension NetworkMessage {
+  /// Of what a network server says: its clock is right, and ours may have been set back.
+  static let believableAge: ClosedRange<Duration> = .hours(-2)...Measurements.believableAge.upperBound
+
   private static let eventTypes = [
     "join_accept", "downlink_queued", "downlink_sent", "downlink_ack", "downlink_nack", "downlink_failed",
     "downlink_queue_invalidated", "location_solved", "service_data",
@@ -90,7 +93,7 @@ extension NetworkMessage {
     }
     let receivedAt =
       uplink["received_at"].flatMap(instant) ?? root["received_at"].flatMap(instant) ?? arrivedAt
-    guard Measurements.believableAge.contains(arrivedAt - receivedAt) else {
+    guard believableAge.contains(arrivedAt - receivedAt) else {
       return unusable(.impossibleTime, "received_at is \(receivedAt)")
     }
     let (signal, snr) = bestReception(uplink["rx_metadata"])

@@ -7,8 +7,8 @@ import Identity
 import Ingest
 import JSON
 import Migrations
-import Overview
 import Notifications
+import Overview
 import Places
 import PostgreSQL
 import Readings
@@ -29,8 +29,9 @@ public final class House: Sendable {
   ///   - routes: of features that stand above this room.
   ///   - writing: of those that write on the house's loop.
   ///   - limiter: how often each caller may ask.
+  ///   - clock: tells when a request came.
   public init(
-    on place: DatabaseConfiguration? = nil, limiter: RateLimiter = .off,
+    on place: DatabaseConfiguration? = nil, limiter: RateLimiter = .off, clock: WallClock = .system,
     routes: @Sendable (Database, APIKeys) -> [Route] = { _, _ in [] },
     writing: @Sendable (Database, APIKeys, EventLoop) -> [Route] = { _, _, _ in [] }
   ) async throws {
@@ -73,6 +74,7 @@ public final class House: Sendable {
     }
     var settings = HTTPServerConfiguration()
     settings.port = 0
+    settings.clock = clock
     settings.mapError = { error in
       switch error {
       case let error as DatabaseError where error.isUnavailable: .unavailable()

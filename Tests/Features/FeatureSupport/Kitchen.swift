@@ -31,19 +31,22 @@ public struct Kitchen: Sendable {
     let routes = Mutex<IngestRoutes?>(nil)
   }
 
-  /// - Parameter spool: brought into the database after ``startReplay()``, until ``stopReplay()``.
+  /// - Parameters:
+  ///   - spool: brought into the database after ``startReplay()``, until ``stopReplay()``.
+  ///   - clock: the only one there is. Nil: that of the machine tells when requests come, and ``setClock(_:)`` for whoever judges.
   public init(
-    on place: DatabaseConfiguration? = nil, spool: Spool? = nil, metrics: Metrics = Metrics()
+    on place: DatabaseConfiguration? = nil, spool: Spool? = nil, metrics: Metrics = Metrics(), clock: WallClock? = nil
   ) async throws {
     let time = Time()
     self.time = time
     let ingest = Ingesting()
     self.ingest = ingest
     house = try await House(
-      on: place,
+      on: place, clock: clock ?? .system,
       writing: { database, keys, loop in
         let made = IngestRoutes(
-          database: database, keys: keys, home: loop, clock: WallClock { time.now.withLock { $0 } }, log: .none,
+          database: database, keys: keys, home: loop, clock: clock ?? WallClock { time.now.withLock { $0 } },
+          log: .none,
           metrics: metrics, spool: spool)
         ingest.routes.withLock { $0 = made }
         return made.routes

@@ -5,6 +5,7 @@ import HTTP
 import Migrations
 import PostgreSQL
 import Runtime
+import Synchronization
 import Telemetry
 import TestSupport
 import Testing
@@ -60,6 +61,13 @@ private final class Fragile: Sendable {
   func figure(_ name: String) -> Double? {
     String(decoding: metrics.render(.prometheus), as: UTF8.self).split(separator: "\n")
       .first { $0.hasPrefix(name + " ") }.flatMap { Double($0.dropFirst(name.count + 1)) }
+  }
+}
+
+extension Kitchen {
+  /// A sensor that was late, or that a clock made so, has alerts of its own.
+  fileprivate func alarms(of unit: Basics.UUID) async throws -> [String] {
+    try await alerts(of: unit).filter { $0.hasPrefix("alarm_active") }
   }
 }
 
@@ -194,5 +202,69 @@ struct SpillTests {
     again.close()
     #expect(try await kitchen.count("SELECT count(*) FROM sensor_readings") == 6)
     #expect(try await kitchen.count("SELECT count(*) FROM quarantined_uplinks") == 6)
+  }
+
+  @Test("what a sender tries again on its schedule is stored once, and raises one alarm")
+  func retries() async throws {
+    let place = try await Fragile()
+    let kitchen = place.kitchen
+    let unit = try await kitchen.unit()
+    let sensor = try await kitchen.sensor(of: unit)
+    try await kitchen.report(sensor, 3, at: Kitchen.start)
+    let messages = [10, 20, 30].map { Uplink(sensor, at: Kitchen.start + .minutes($0), celsius: 12).json }
+    // Six more attempts within 72 minutes, by a sender that did not get the answer; the database goes and comes meanwhile.
+    for (attempt, minute) in [0, 1, 4, 10, 22, 46, 72].enumerated() {
+      if attempt == 1 || attempt == 5 { place.cluster.crash() }
+      if attempt == 3 {
+        try place.cluster.start()
+        try await kitchen.startReplay()
+        try await place.untilDrained()
+      }
+      kitchen.setClock(Kitchen.start + .minutes(30 + minute))
+      for message in messages { #expect(try await kitchen.send(message).status == 200) }
+    }
+    try place.cluster.start()
+    try await place.untilDrained()
+    #expect(try await kitchen.count("SELECT count(*) FROM sensor_readings") == 4)
+    #expect(try await kitchen.alarms(of: unit).count == 1)
+    try await kitchen.stopReplay()
+  }
+
+  @Test("a clock that is set back or ahead by an hour loses nothing, and the alarm comes")
+  func clockSteps() async throws {
+    let time = Time()
+    let kitchen = try await Kitchen(clock: WallClock { time.now })
+    let unit = try await kitchen.unit()
+    let sensor = try await kitchen.sensor(of: unit)
+    var sent = 0
+    func report(_ celsius: Double, minutesAgo: Int) async throws {
+      let message = Uplink(sensor, at: WallClock.system.now() - .minutes(minutesAgo), celsius: celsius).json
+      #expect(try await kitchen.send(message).json["status"]?.string == "stored")
+      #expect(try await kitchen.send(message).json["status"]?.string == "duplicate")
+      sent += 1
+    }
+    try await report(3, minutesAgo: 40)
+    time.offset = .hours(-1)
+    try await report(12, minutesAgo: 30)
+    time.offset = .hours(1)
+    try await report(12, minutesAgo: 20)
+    time.offset = .hours(-1)
+    try await report(12, minutesAgo: 10)
+    #expect(try await kitchen.send("{}", key: kitchen.key + "x").status == 401)
+    time.offset = .zero
+    try await report(12, minutesAgo: 0)
+    #expect(try await kitchen.count("SELECT count(*) FROM sensor_readings") == sent)
+    #expect(try await kitchen.count("SELECT count(*) FROM quarantined_uplinks") == 0)
+    #expect(try await kitchen.alarms(of: unit).count == 1)
+  }
+
+  /// The clock of the machine, as somebody has set it.
+  private final class Time: Sendable {
+    private let shift = Mutex(Duration.zero)
+    var offset: Duration {
+      get { shift.withLock { $0 } }
+      set { shift.withLock { $0 = newValue } }
+    }
+    var now: Instant { WallClock.system.now() + offset }
   }
 }

@@ -142,7 +142,7 @@ struct WebhookTests {
     var impossible = good
     impossible.receivedAt = "2019-01-01T00:00:00Z"
     var future = good
-    future.receivedAt = (WallClock.system.now() + .hours(1)).rfc3339
+    future.receivedAt = (WallClock.system.now() + .hours(3)).rfc3339
     // A polled record whose clock was never set.
     var untimed = good
     untimed.decoded = nil
