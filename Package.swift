@@ -68,12 +68,19 @@ let features: [Target] = [
     "Ingest", in: "Features",
     of: platformRooms + ["ColdChain", "Identity", "Places", "Devices", "Readings", "Monitoring"]),
   room("Operations", in: "Features", of: platformRooms),
+  room(
+    "TheThingsStack", in: "Features",
+    of: platformRooms + ["ColdChain", "Identity", "Places", "Devices", "Readings", "Ingest"]),
 ]
 
 /// Forward only, in this order; each is embedded in the program.
 let migrations = [
   "0001_organizations", "0002_places", "0003_devices", "0004_readings", "0005_monitoring", "0006_alerts", "0007_audit",
-  "0008_quarantine", "0023_unchanged",
+  "0008_quarantine",
+  "0020_ttn",
+  "0021_gateways",
+  "0022_uplink_gaps",
+  "0023_unchanged",
 ]
 
 /// The schema, and the one place where everything is wired together.
@@ -83,7 +90,9 @@ let program: [Target] = [
     resources: migrations.map { .embedInCode("\($0).sql") }, swiftSettings: strict),
   .executableTarget(
     name: "freshtrack",
-    dependencies: (["CLinux"] + platformRooms + (domain + features).map(\.name) + ["Migrations"]).map { .byName(name: $0) },
+    dependencies: (["CLinux"] + platformRooms + (domain + features).map(\.name) + ["Migrations"]).map {
+      .byName(name: $0)
+    },
     path: "Sources/freshtrack", swiftSettings: strict),
 ]
 
@@ -113,6 +122,10 @@ let testTargets: [Target] = [
   tests(of: "Monitoring", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Ingest", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Operations", in: "Features", with: ["Basics", "HTTP", "Telemetry"]),
+  .target(
+    name: "StackSupport", dependencies: platformRooms.map { .byName(name: $0) }, path: "Tests/Features/StackSupport",
+    swiftSettings: strict),
+  tests(of: "TheThingsStack", in: "Features", with: ["FeatureSupport", "StackSupport"]),
   .testTarget(
     name: "freshtrackTests",
     dependencies: [

@@ -10,5 +10,8 @@ public let all: [Migration] = [
   Migration(version: 6, name: "alerts", sql: PackageResources._006_alerts_sql),
   Migration(version: 7, name: "audit", sql: PackageResources._007_audit_sql),
   Migration(version: 8, name: "quarantine", sql: PackageResources._008_quarantine_sql),
+  Migration(version: 20, name: "ttn", sql: PackageResources._020_ttn_sql),
+  Migration(version: 21, name: "gateways", sql: PackageResources._021_gateways_sql),
+  Migration(version: 22, name: "uplink_gaps", sql: PackageResources._022_uplink_gaps_sql),
   Migration(version: 23, name: "unchanged", sql: PackageResources._023_unchanged_sql),
 ]

@@ -13,6 +13,7 @@ import PostgreSQL
 import Readings
 import Runtime
 import Telemetry
+import TheThingsStack
 
 /// The one place where the rooms meet: every route and every job of the program.
 struct Composition: Sendable {
@@ -34,6 +35,13 @@ struct Composition: Sendable {
     let figures = Figures(database: database, metrics: parts.metrics)
     let partitions = ReadingPartitions(database: database, log: parts.log)
     let monitoring = MonitoringJob(database: database, log: parts.log)
+    let doors = IngestRoutes(
+      database: database, keys: keys, home: parts.writing, clock: parts.clock, log: parts.log, metrics: parts.metrics)
+    let stack = parts.settings.stack(parts.clock)
+    let gaps = GapJob(database: database, metrics: parts.metrics)
+    let healing = HealingJob(
+      database: database, door: doors.stored, stack: stack, log: parts.log, metrics: parts.metrics)
+    let sync = SyncJob(database: database, stack: stack, log: parts.log)
 
     health = HealthMonitor(
       checks: [
@@ -57,10 +65,12 @@ struct Composition: Sendable {
       DeviceRoutes(database: database).routes(gate),
       ReadingRoutes(database: database).routes(gate),
       AlertRoutes(database: database).routes(gate),
+      TTNConnectionRoutes(database: database, stack: stack).routes(gate),
+      TTNDeviceRoutes(database: database, stack: stack).routes(gate),
+      GatewayRoutes(database: database, stack: stack).routes(gate),
+      DeviceRecordRoutes(database: database, stack: stack).routes(gate),
     ].flatMap { $0 }
-    let ingest = IngestRoutes(
-      database: database, keys: keys, home: parts.writing, clock: parts.clock, log: parts.log, metrics: parts.metrics
-    ).routes
+    let ingest = doors.routes
     let described = operations + ingest + (parts.settings.flag("READ_ONLY") ? api.map(Self.frozen) : api)
     routes = described + DocumentationRoutes(of: described, version: programVersion).routes
     metricsRoutes = MetricsRoutes(metrics: parts.metrics, audience: .anyone).routes
@@ -71,6 +81,9 @@ struct Composition: Sendable {
       Job("monitoring", every: .seconds(5)) { try await monitoring.run(at: $0) },
       Job("reading-partitions", every: .hours(1)) { try await partitions.run(at: $0) },
       Job("figures", every: .seconds(30)) { try await figures.count(at: $0) },
+      Job("uplink-gaps", every: .minutes(1)) { try await gaps.run(at: $0) },
+      Job("ttn-healing", every: .seconds(30)) { try await healing.run(at: $0) },
+      Job("ttn-sync", every: .minutes(1)) { try await sync.run(at: $0) },
     ]
   }
 

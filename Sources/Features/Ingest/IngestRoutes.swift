@@ -16,6 +16,8 @@ public struct IngestRoutes: Sendable {
 
   private let keys: APIKeys
   private let writer: WriterDoor
+  /// The same door for what is fetched.
+  public let stored: StoredUplinks
 
   /// - Parameter home: the loop on which everything is written; it may serve requests too.
   public init(
@@ -24,6 +26,7 @@ public struct IngestRoutes: Sendable {
     self.keys = keys
     writer = WriterDoor(
       home: home, database: database, clock: clock, log: log, metrics: IngestMetrics(metrics))
+    stored = StoredUplinks(database: database, writer: writer)
   }
 
   public var routes: [Route] {

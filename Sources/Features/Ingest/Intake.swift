@@ -133,6 +133,7 @@ extension Uplink {
     reading.flags = Reading.Flags(sample.flags)
     if assignment?.isPrimary == false { reading.flags.insert(.secondary) }
     if sample.kind != .live { reading.flags.insert(.backfill) }
+    if isHealed { reading.flags.insert(.healed) }
     return reading
   }
 

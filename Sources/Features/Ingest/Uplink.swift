@@ -27,6 +27,8 @@ struct Uplink {
   let signalStrength: SignalStrength?
   let snr: Double?
   let simulated: Bool
+  /// Fetched from the network server's storage, because it did not come by itself.
+  var isHealed = false
 }
 
 /// What a The Things Stack v3 webhook message is about.

@@ -19,6 +19,8 @@ public struct Reading: Sendable {
     public static let secondary = Flags(rawValue: 1 << 8)
     /// The device sent it from its log, long after it measured: no sign of life.
     public static let backfill = Flags(rawValue: 1 << 9)
+    /// It did not reach us when it was sent, and was fetched from the network server's storage.
+    public static let healed = Flags(rawValue: 1 << 10)
   }
 
   public var id: UUID

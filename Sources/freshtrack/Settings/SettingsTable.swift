@@ -68,5 +68,15 @@ extension Settings {
       summary: "Seals the credentials of providers in the database, made by `openssl rand -hex 32`. To replace it, put "
         + "the new one before the old one: the first seals, all open. Unset: no such credentials can be stored.",
       isSecret: true),
+    Setting(
+      name: "PUBLIC_URL", kind: .url, fallback: nil,
+      summary:
+        "Where this server is reached from outside, such as `https://cold.example.com`: The Things Stack is told "
+        + "to send there. Unset: no webhook can be registered."),
+    Setting(
+      name: "TTN_API_URL", kind: .url, fallback: nil,
+      summary:
+        "One installation of The Things Stack for every connection, such as `https://lns.example.com`; it may be in "
+        + "a private network. Unset: each connection names its cluster, which must be reachable from the Internet."),
   ]
 }

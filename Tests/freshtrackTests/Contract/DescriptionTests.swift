@@ -50,7 +50,11 @@ struct DescriptionTests {
   }
 
   /// Routes that no example gets through.
-  private static let unreached: Set<String> = []
+  private static let unreached: Set<String> = [
+    // The device of the example is at no network.
+    "POST /api/orgs/:organizationId/devices/:deviceId/settings-requests",
+    "POST /api/orgs/:organizationId/devices/:deviceId/downlinks",
+  ]
 
   /// What reads, what changes, what makes; then what deletes, from the leaves to the root, each brought back at once.
   private static func order(_ routes: [Route]) -> [Route] {
