@@ -72,6 +72,9 @@ let features: [Target] = [
   room("Notifications", in: "Features", of: platformRooms + ["Identity", "Alerts"]),
   room("Billing", in: "Features", of: platformRooms + ["Identity"]),
   room("Assets", in: "Features", of: platformRooms + ["Identity"]),
+  room(
+    "TheThingsStack", in: "Features",
+    of: platformRooms + ["ColdChain", "Identity", "Places", "Devices", "Readings", "Ingest"]),
 ]
 
 /// Forward only, in this order; each is embedded in the program.
@@ -95,6 +98,9 @@ let migrations = [
   "0017_quarantine_once",
   "0018_rollups",
   "0019_rollup_stretches",
+  "0020_ttn",
+  "0021_gateways",
+  "0022_uplink_gaps",
   "0023_unchanged",
 ]
 
@@ -141,13 +147,15 @@ let testTargets: [Target] = [
   tests(of: "Notifications", in: "Features", with: ["FeatureSupport", "COpenSSL"]),
   tests(of: "Billing", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Assets", in: "Features", with: ["FeatureSupport"]),
+  .target(
+    name: "StackSupport", dependencies: platformRooms.map { .byName(name: $0) }, path: "Tests/Features/StackSupport",
+    swiftSettings: strict),
+  tests(of: "TheThingsStack", in: "Features", with: ["FeatureSupport", "StackSupport"]),
   .testTarget(
     name: "freshtrackTests",
     dependencies: [
       "freshtrack", "Basics", "ColdChain", "HTTP", "HTTPServer", "Identity", "JSON", "Runtime", "PostgreSQL",
-      "CPostgreSQL", "Migrations", "TestSupport",
-      "freshtrack", "Basics", "Billing", "ColdChain", "HTTP", "HTTPClient", "HTTPServer", "Identity", "JSON", "Runtime",
-      "PostgreSQL", "Migrations", "TestSupport",
+      "CPostgreSQL", "Migrations", "TestSupport", "Billing", "HTTPClient", "StackSupport",
     ],
     path: "Tests/freshtrackTests",
     swiftSettings: strict),

@@ -21,5 +21,8 @@ public let all: [Migration] = [
   Migration(version: 17, name: "quarantine_once", sql: PackageResources._017_quarantine_once_sql),
   Migration(version: 18, name: "rollups", sql: PackageResources._018_rollups_sql),
   Migration(version: 19, name: "rollup_stretches", sql: PackageResources._019_rollup_stretches_sql),
+  Migration(version: 20, name: "ttn", sql: PackageResources._020_ttn_sql),
+  Migration(version: 21, name: "gateways", sql: PackageResources._021_gateways_sql),
+  Migration(version: 22, name: "uplink_gaps", sql: PackageResources._022_uplink_gaps_sql),
   Migration(version: 23, name: "unchanged", sql: PackageResources._023_unchanged_sql),
 ]

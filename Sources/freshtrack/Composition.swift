@@ -18,6 +18,7 @@ import PostgreSQL
 import Readings
 import Runtime
 import Telemetry
+import TheThingsStack
 
 /// The one place where the rooms meet: every route and every job of the program.
 struct Composition: Sendable {
@@ -44,6 +45,15 @@ struct Composition: Sendable {
     let monitoring = MonitoringJob(database: database, log: parts.log)
     let quarantine = QuarantineReplay(
       database: database, home: parts.writing, clock: parts.clock, log: parts.log, metrics: parts.metrics)
+    ingest = IngestRoutes(
+      database: database, keys: keys, home: parts.writing, clock: parts.clock, log: parts.log, metrics: parts.metrics,
+      spool: parts.spool, isAway: parts.isDatabaseAway,
+      isReady: { try await Schema.require(on: database, log: parts.log) })
+    let stack = parts.settings.stack(parts.clock)
+    let gaps = GapJob(database: database, metrics: parts.metrics)
+    let healing = HealingJob(
+      database: database, door: ingest.stored, stack: stack, log: parts.log, metrics: parts.metrics)
+    let sync = SyncJob(database: database, stack: stack, log: parts.log)
 
     health = HealthMonitor(
       checks: [
@@ -93,11 +103,11 @@ struct Composition: Sendable {
       BillingRoutes(database: database, configuration: stripe, client: client, log: parts.log).routes(gate),
       StripeRoutes(database: database, configuration: stripe).routes,
       AssetRoutes(database: database, objects: parts.settings.objectStore(client), log: parts.log).routes(gate),
+      TTNConnectionRoutes(database: database, stack: stack).routes(gate),
+      TTNDeviceRoutes(database: database, stack: stack).routes(gate),
+      GatewayRoutes(database: database, stack: stack).routes(gate),
+      DeviceRecordRoutes(database: database, stack: stack).routes(gate),
     ].flatMap { $0 }
-    ingest = IngestRoutes(
-      database: database, keys: keys, home: parts.writing, clock: parts.clock, log: parts.log, metrics: parts.metrics,
-      spool: parts.spool, isAway: parts.isDatabaseAway,
-      isReady: { try await Schema.require(on: database, log: parts.log) })
     let described =
       operations + ingest.routes + (parts.settings.flag("READ_ONLY") ? api.map(Self.frozen) : api)
     routes = described + DocumentationRoutes(of: described, version: programVersion).routes
@@ -112,6 +122,9 @@ struct Composition: Sendable {
       Job("seals", every: .hours(1)) { _ in try await seals.run() },
       Job("rollups", every: .seconds(30)) { try await rollups.run(at: $0) },
       Job("quarantine", every: .minutes(1)) { try await quarantine.run(at: $0) },
+      Job("uplink-gaps", every: .minutes(1)) { try await gaps.run(at: $0) },
+      Job("ttn-healing", every: .seconds(30)) { try await healing.run(at: $0) },
+      Job("ttn-sync", every: .minutes(1)) { try await sync.run(at: $0) },
     ]
   }
 

@@ -5,7 +5,7 @@ import JSON
 import PostgreSQL
 
 /// Which unit a device measures from now on; no unit: none.
-struct DeviceAssignment: Sendable {
+public struct DeviceAssignment: Sendable {
   let unitId: UUID?
   /// Which of its probes; nil is its main one.
   let channel: String?
@@ -14,10 +14,18 @@ struct DeviceAssignment: Sendable {
   /// Nil: since ever for the first assignment of a device, so that what it sent before it was known here is placed too;
   /// else since now.
   let from: Instant?
+
+  public init(unitId: UUID?, channel: String?, from: Instant?) {
+    self.unitId = unitId
+    self.channel = channel
+    self.from = from
+  }
 }
 
-struct DeviceStore: Sendable {
+public struct DeviceStore: Sendable {
   let database: Database
+
+  public init(database: Database) { self.database = database }
 
   private static let columns: SQL = """
     d.id, d.organization_id AS "organizationId", d.dev_eui AS "devEui", d.join_eui AS "joinEui", d.name, d.description,
@@ -88,7 +96,7 @@ struct DeviceStore: Sendable {
     }
   }
 
-  func create(
+  public func create(
     _ row: Value, _ assignment: DeviceAssignment?, _ scope: OrganizationScope, _ request: Request
   ) async throws -> Rows {
     let id = UUID.v7(at: request.received)
@@ -98,9 +106,9 @@ struct DeviceStore: Sendable {
         """
         WITH d AS (
           INSERT INTO devices (id, organization_id, dev_eui, join_eui, name, description, model, device_id, status,
-            expected_interval_seconds, is_active)
+            expected_interval_seconds, is_active, ttn_connection_id)
           SELECT $4, $1, p.dev_eui, p.join_eui, p.name, p.description, p.model, p.device_id, p.status,
-            p.expected_interval_seconds, p.is_active
+            p.expected_interval_seconds, p.is_active, p.ttn_connection_id
           FROM jsonb_populate_record(NULL::devices, $3) p RETURNING *
         )
         SELECT append_event_log($1, $2, 'device.created', 'device', d.id, NULL, to_jsonb(d)) FROM d
@@ -111,7 +119,7 @@ struct DeviceStore: Sendable {
     }
   }
 
-  func update(
+  public func update(
     _ id: UUID, _ row: Value, _ assignment: DeviceAssignment?, _ scope: OrganizationScope, _ request: Request
   ) async throws -> Rows {
     try await database.transaction { connection in
@@ -139,7 +147,7 @@ struct DeviceStore: Sendable {
   }
 
   /// What it measured stays with its unit; the assignment ends now.
-  func delete(_ id: UUID, _ scope: OrganizationScope, _ request: Request) async throws -> Bool {
+  public func delete(_ id: UUID, _ scope: OrganizationScope, _ request: Request) async throws -> Bool {
     let rows = try await database.query(
       """
       WITH d AS (
@@ -224,6 +232,11 @@ struct DeviceStore: Sendable {
         .optional(assignment.channel), .optional(assignment.from), .timestamp(request.received), .uuid(scope.userId),
         .bool(assignment.isPrimary),
       ])
+  }
+
+  /// 403 when no further device fits. Whether that still holds when one is made, ``create(_:_:_:_:)`` looks itself.
+  public func checkSensorLimit(_ scope: OrganizationScope) async throws {
+    try await database.transaction { try await checkSensorLimit(scope, on: $0) }
   }
 
   /// Holds the organization's row, so that two devices cannot both be the last that fits.

@@ -17,6 +17,8 @@ public struct IngestRoutes: Sendable {
   private let writer: WriterDoor
   private let reception: Reception
   private let replay: SpoolReplay?
+  /// The same door for what is fetched.
+  public let stored: StoredUplinks
 
   /// - Parameters:
   ///   - home: the loop on which everything is written; it may serve requests too.
@@ -42,6 +44,7 @@ public struct IngestRoutes: Sendable {
           spool, keys: keys, writer: patient, database: database, circuit: circuit, log: log, isReady: isReady)
       }
     }
+    stored = StoredUplinks(database: database, writer: writer)
   }
 
   /// Starts to bring into the database what waits in the spool.

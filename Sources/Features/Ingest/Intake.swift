@@ -136,6 +136,7 @@ extension Uplink {
     if assignment?.isPrimary == false { reading.flags.insert(.secondary) }
     if sample.kind != .live { reading.flags.insert(.backfill) }
     if isPart { reading.flags.insert(.part) }
+    if isHealed { reading.flags.insert(.healed) }
     return reading
   }
 

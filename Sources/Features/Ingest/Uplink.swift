@@ -29,6 +29,8 @@ struct Uplink {
   let simulated: Bool
   /// The network tells the same frame in another message too (`uplink_normalized` beside `uplink_message`).
   var isPart = false
+  /// Fetched from the network server's storage, because it did not come by itself.
+  var isHealed = false
 }
 
 /// What a The Things Stack v3 webhook message is about.

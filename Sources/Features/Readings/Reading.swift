@@ -23,6 +23,8 @@ public struct Reading: Sendable {
     public static let calibrated = Flags(rawValue: 1 << 10)
     /// From a message that says less of a frame than another message of the same frame.
     public static let part = Flags(rawValue: 1 << 11)
+    /// It did not reach us when it was sent, and was fetched from the network server's storage.
+    public static let healed = Flags(rawValue: 1 << 12)
   }
 
   public var id: UUID

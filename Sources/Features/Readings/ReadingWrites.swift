@@ -64,6 +64,14 @@ public enum ReadingWrites {
         SELECT c.organization_id, c.unit_id, c.device_id, c.recorded_at, c.received_at, f.stored_id, c.source, c.f_cnt,
           c.session, c.temperature, c.humidity, c.payload
         FROM found f JOIN came c ON c.id = f.id WHERE NOT f.agrees
+      ), repeated AS (
+        INSERT INTO uplink_duplicates AS u (device_id, session_key_id, organization_id, count, last_at)
+        SELECT c.device_id, c.session, c.organization_id, count(*), max(c.received_at)
+        FROM found f JOIN came c ON c.id = f.id
+        WHERE f.agrees AND f.stored_id <> c.id AND c.device_id IS NOT NULL AND c.session IS NOT NULL
+        GROUP BY 1, 2, 3 ORDER BY 1, 2
+        ON CONFLICT (device_id, session_key_id)
+          DO UPDATE SET count = u.count + excluded.count, last_at = greatest(u.last_at, excluded.last_at)
       )
       SELECT id, stored_id, agrees FROM found
       """,

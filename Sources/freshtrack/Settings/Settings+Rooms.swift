@@ -1,10 +1,13 @@
+import Basics
 import Crypto
 import HTTP
+import HTTPClient
 import HTTPServer
 import Identity
 import Ingest
 import PostgreSQL
 import Telemetry
+import TheThingsStack
 
 /// What the rooms are told, from the settings.
 extension Settings {
@@ -64,6 +67,14 @@ extension Settings {
 
   /// Nil when no key is set: then credentials of providers cannot be stored.
   var secretBox: SecretBox? { text("ENCRYPTION_KEY").flatMap(Setting.encryptionKeys).flatMap { SecretBox(keys: $0) } }
+
+  /// Connections name their clusters, so by default nothing in a private network can be reached by one.
+  func stack(_ clock: WallClock) -> StackConfiguration {
+    let url = text("TTN_API_URL")
+    return StackConfiguration(
+      http: HTTPClient(usesProxyEnvironment: url != nil, allowsPrivateAddresses: url != nil), secrets: secretBox,
+      url: url, publicURL: text("PUBLIC_URL"), clock: clock)
+  }
 
   func http(port: Int) -> HTTPServerConfiguration {
     var configuration = HTTPServerConfiguration()

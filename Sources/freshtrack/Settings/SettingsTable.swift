@@ -138,5 +138,15 @@ extension Settings {
     Setting(
       name: "S3_SECRET_KEY", kind: .text, fallback: nil, summary: "Its secret.", isSecret: true,
       formerName: "MINIO_ROOT_PASSWORD"),
+    Setting(
+      name: "PUBLIC_URL", kind: .url, fallback: nil,
+      summary:
+        "Where this server is reached from outside, such as `https://cold.example.com`: The Things Stack is told "
+        + "to send there. Unset: no webhook can be registered."),
+    Setting(
+      name: "TTN_API_URL", kind: .url, fallback: nil,
+      summary:
+        "One installation of The Things Stack for every connection, such as `https://lns.example.com`; it may be in "
+        + "a private network. Unset: each connection names its cluster, which must be reachable from the Internet."),
   ]
 }

@@ -60,6 +60,9 @@ struct DescriptionTests {
     "POST /api/orgs/:organizationId/payments/portal",
     "POST /api/webhooks/stripe",
     "POST /api/webhooks/telnyx",
+    // The device of the example is at no network.
+    "POST /api/orgs/:organizationId/devices/:deviceId/settings-requests",
+    "POST /api/orgs/:organizationId/devices/:deviceId/downlinks",
   ]
 
   /// What reads, what changes, what makes; then what deletes, from the leaves to the root, each brought back at once.

@@ -7,6 +7,7 @@ import PostgreSQL
 import Runtime
 import Testing
 
+@testable import StackSupport
 @testable import freshtrack
 
 /// One answer of the running program.
@@ -44,6 +45,7 @@ final class TableWorld {
   let acme = Tenant()
   let other = Tenant()
   private let place: Place
+  private let network: FakeStack
   private var problems: [String] = []
   private var callers: [String: Caller] = [:]
 
@@ -54,12 +56,17 @@ final class TableWorld {
 
   init(_ place: Place) throws {
     self.place = place
+    network = try FakeStack()
     server = try Server(
-      place.settings(["ENCRYPTION_KEY": String(repeating: "0", count: 64)]), work: .requests)
+      place.settings([
+        "TTN_API_URL": network.url, "PUBLIC_URL": "https://cold.example.com",
+        "ENCRYPTION_KEY": String(repeating: "0a", count: 32),
+      ]), work: .requests)
     routes = server.composition.routes
     for tenant in [acme, other] {
       try found(tenant)
       try appoint(tenant)
+      try connect(tenant)
       try furnish(tenant)
       try alarm(tenant)
       try furnish(tenant)
@@ -195,6 +202,13 @@ final class TableWorld {
       database.close()
       return token
     }
+  }
+
+  /// With an application at The Things Stack.
+  private func connect(_ tenant: Tenant) throws {
+    let body = #"{"applicationId":"\#(FakeState.application)","apiKey":"\#(FakeState.key)"}"#
+    let reply = try call(.put, "/api/orgs/\(tenant.ids["organizationId"] ?? "")/ttn", (.bearer, tenant.owner), body)
+    expect(reply.isSuccess, "no connection: \(reply)")
   }
 
   /// Makes one of everything that a POST makes, and finds one of everything that a list shows.
