@@ -76,6 +76,7 @@ let migrations = [
   "0008_quarantine",
   "0009_people",
   "0010_audit_places",
+  "0023_unchanged",
 ]
 
 /// The schema, and the one place where everything is wired together.
@@ -85,7 +86,7 @@ let program: [Target] = [
     resources: migrations.map { .embedInCode("\($0).sql") }, swiftSettings: strict),
   .executableTarget(
     name: "freshtrack",
-    dependencies: (platformRooms + (domain + features).map(\.name) + ["Migrations"]).map { .byName(name: $0) },
+    dependencies: (["CLinux"] + platformRooms + (domain + features).map(\.name) + ["Migrations"]).map { .byName(name: $0) },
     path: "Sources/freshtrack", swiftSettings: strict),
 ]
 
@@ -117,7 +118,10 @@ let testTargets: [Target] = [
   tests(of: "Operations", in: "Features", with: ["Basics", "HTTP", "Telemetry"]),
   .testTarget(
     name: "freshtrackTests",
-    dependencies: ["freshtrack", "Basics", "ColdChain", "Runtime", "PostgreSQL", "Migrations", "TestSupport"],
+    dependencies: [
+      "freshtrack", "Basics", "ColdChain", "HTTP", "HTTPServer", "Identity", "JSON", "Runtime", "PostgreSQL",
+      "Migrations", "TestSupport",
+    ],
     path: "Tests/freshtrackTests",
     swiftSettings: strict),
   .testTarget(

@@ -12,4 +12,5 @@ public let all: [Migration] = [
   Migration(version: 8, name: "quarantine", sql: PackageResources._008_quarantine_sql),
   Migration(version: 9, name: "people", sql: PackageResources._009_people_sql),
   Migration(version: 10, name: "audit_places", sql: PackageResources._010_audit_places_sql),
+  Migration(version: 23, name: "unchanged", sql: PackageResources._023_unchanged_sql),
 ]

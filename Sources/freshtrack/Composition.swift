@@ -31,7 +31,7 @@ struct Composition: Sendable {
     let limiter = parts.settings.rateLimiter
     let gate = Gate(authenticator: authenticator, keys: keys, limiter: limiter, database: database)
     let board = JobBoard(metrics: parts.metrics, log: parts.log, clock: parts.clock)
-    let lag = LoopLag(parts.loops.loops, metrics: parts.metrics)
+    let lag = LoopLag(parts.loops.loops + [parts.writing], metrics: parts.metrics)
     let figures = Figures(database: database, metrics: parts.metrics)
     let partitions = ReadingPartitions(database: database, log: parts.log)
     let monitoring = MonitoringJob(database: database, log: parts.log)
@@ -70,9 +70,10 @@ struct Composition: Sendable {
       ).routes,
     ].flatMap { $0 }
     let ingest = IngestRoutes(
-      database: database, keys: keys, clock: parts.clock, log: parts.log, metrics: parts.metrics
+      database: database, keys: keys, home: parts.writing, clock: parts.clock, log: parts.log, metrics: parts.metrics
     ).routes
-    routes = operations + ingest + (parts.settings.flag("READ_ONLY") ? api.map(Self.frozen) : api)
+    let described = operations + ingest + (parts.settings.flag("READ_ONLY") ? api.map(Self.frozen) : api)
+    routes = described + DocumentationRoutes(of: described, version: programVersion).routes
     metricsRoutes = MetricsRoutes(metrics: parts.metrics, audience: .anyone).routes
 
     self.board = board
@@ -90,7 +91,10 @@ struct Composition: Sendable {
     let log: Log
     let metrics: Metrics
     let database: Database
+    /// They serve requests and run the jobs.
     let loops: LoopGroup
+    /// It writes readings.
+    let writing: EventLoop
     let clock: WallClock
   }
 

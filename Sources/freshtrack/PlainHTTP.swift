@@ -15,10 +15,12 @@ struct PlainHTTP: ~Copyable {
   deinit { if let socket { close(socket) } }
 
   /// The status and the body. Throws when there is no server or no answer within half a minute.
-  mutating func send(_ method: String, _ path: String, body: [UInt8]? = nil) throws(Failure) -> (Int, [UInt8]) {
+  mutating func send(
+    _ method: String, _ path: String, body: [UInt8]? = nil, as mediaType: String = "application/json"
+  ) throws(Failure) -> (Int, [UInt8]) {
     var head = "\(method) \(target.prefix)\(path) HTTP/1.1\r\nHost: \(target.host)\r\n"
     for (name, value) in headers { head += "\(name): \(value)\r\n" }
-    if let body { head += "Content-Type: application/json\r\nContent-Length: \(body.count)\r\n" }
+    if let body { head += "Content-Type: \(mediaType)\r\nContent-Length: \(body.count)\r\n" }
     head += "\r\n"
     guard let socket = socket ?? target.connect(blocking: true) else {
       throw Failure(.unavailable, "no server answers at http://\(target.host): \(systemError())")

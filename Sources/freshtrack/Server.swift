@@ -19,8 +19,9 @@ struct Server: Sendable {
   let address: SocketAddress
   private let log: Log
   private let loops: LoopGroup
+  private let writing: EventLoop
   private let database: Database
-  private let composition: Composition
+  let composition: Composition
   private let servers: [HTTPServer]
   private let runner: JobRunner
   private let grace: Duration
@@ -37,8 +38,11 @@ struct Server: Sendable {
     let log = log
     try EventLoop.run { try await Schema.require(on: database, log: log) }
     loops = LoopGroup(count: settings.int("LOOPS") ?? max(1, Int(sysconf(CInt(_SC_NPROCESSORS_ONLN)))))
+    writing = EventLoop(index: loops.loops.count)
     composition = try Composition(
-      .init(settings: settings, log: log, metrics: metrics, database: database, loops: loops, clock: clock))
+      .init(
+        settings: settings, log: log, metrics: metrics, database: database, loops: loops, writing: writing, clock: clock
+      ))
     grace = settings.duration("SHUTDOWN_GRACE")
 
     var servers: [HTTPServer] = []
@@ -75,8 +79,9 @@ struct Server: Sendable {
       for server in servers { await server.drain(within: grace) }
       await runner.stop()
     }
-    for loop in loops.loops { loop.execute { [database] in database.close() } }
+    for loop in loops.loops + [writing] { loop.execute { [database] in database.close() } }
     loops.stop()
+    writing.stop()
     log.info("stopped")
     LogOutput.standard.flush()
   }

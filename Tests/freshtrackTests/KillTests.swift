@@ -181,9 +181,3 @@ struct KillTests {
     return Outcome(acknowledged: acknowledged(), stored: stored, report: place.text(of: "simulator.log"))
   }
 }
-
-private func blocking<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
-  try await withCheckedThrowingContinuation { continuation in
-    DispatchQueue(label: "blocking").async { continuation.resume(with: Result { try body() }) }
-  }
-}

@@ -9,13 +9,13 @@ import Testing
 @testable import freshtrack
 
 /// Runs what blocks on a thread of its own: the pool of the tests has few.
-private func blocking<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
+func blocking<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
   try await withCheckedThrowingContinuation { continuation in
     DispatchQueue(label: "blocking").async { continuation.resume(with: Result { try body() }) }
   }
 }
 
-private struct Place: Sendable {
+struct Place: Sendable {
   let database: TestDatabase
 
   init(migrated: Bool = true) async throws {
@@ -27,6 +27,7 @@ private struct Place: Sendable {
   func settings(_ more: [String: String] = [:]) throws -> Settings {
     let own = [
       "DATABASE_URL": url, "AUTH_MODE": "local", "HOST": "127.0.0.1", "PORT": "0", "LOG_LEVEL": "error", "LOOPS": "2",
+      "RATE_LIMIT_MAX": "0",
     ]
     return try Settings(environment: own.merging(more) { $1 }, for: .server)
   }
@@ -41,7 +42,7 @@ private struct Place: Sendable {
   }
 }
 
-private func target(_ server: Server) throws -> HTTPTarget { try HTTPTarget("http://\(server.address)") }
+func target(_ server: Server) throws -> HTTPTarget { try HTTPTarget("http://\(server.address)") }
 
 private func get(_ server: Server, _ path: String, _ headers: [(String, String)] = []) throws -> (Int, String) {
   var http = PlainHTTP(try target(server), headers: headers)

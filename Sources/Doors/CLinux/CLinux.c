@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 _Static_assert(CLINUX_READABLE == EPOLLIN && CLINUX_WRITABLE == EPOLLOUT && CLINUX_ERROR == EPOLLERR &&
@@ -34,6 +35,11 @@ int clinux_poll_wait(int poll, clinux_event *events, int count, int timeout_ms) 
   int found = epoll_wait(poll, ready, count < 256 ? count : 256, timeout_ms);
   for (int i = 0; i < found; i++) events[i] = (clinux_event){ready[i].events, ready[i].data.u64};
   return found;
+}
+
+int clinux_poll_descriptors(struct pollfd *descriptors, size_t count, int64_t nanoseconds) {
+  struct timespec limit = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
+  return ppoll(descriptors, count, &limit, NULL);
 }
 
 int clinux_accept(int listener, void *address, uint32_t *length) {

@@ -30,7 +30,7 @@ struct DeviceDraft {
     assignment = Self.assignment(&draft.fields)
     draft.text("name", length: 1...256)
     let digits = "16 hexadecimal digits"
-    draft.text("devEui", "dev_eui", length: 1...64, must: digits) { EUI64($0)?.description }
+    draft.text("devEui", "dev_eui", length: 1...64, must: digits, as: "A84041000181C061") { EUI64($0)?.description }
     draft.optionalText("joinEui", "join_eui", length: 1...64, must: digits) { EUI64($0)?.description }
     draft.optionalText("description", upTo: 2048)
     draft.optionalText("model", upTo: 128)

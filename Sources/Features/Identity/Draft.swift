@@ -52,9 +52,10 @@ public struct Draft {
 
   /// Kept as what `parse` makes of it; nil is answered as "`name` must be `what`".
   public mutating func text(
-    _ name: String, _ column: String, length: ClosedRange<Int>, must what: String, _ parse: (String) -> String?
+    _ name: String, _ column: String, length: ClosedRange<Int>, must what: String, as example: String? = nil,
+    _ parse: (String) -> String?
   ) {
-    guard asked(name, .text(length).noted("Must be \(what).")) else { return }
+    guard asked(name, .text(length).noted("Must be \(what).", example: example)) else { return }
     parsed(name, column, fields.string(name, length), what, parse)
   }
 

@@ -18,26 +18,28 @@ final class Directory {
   private var units: [UUID: UnitRules?] = [:]
   private var noted: [UUID: Instant] = [:]
 
-  /// Nil: not a device of the organization. Only for keys that ``fill(devices:units:on:)`` was asked for.
+  /// Nil: not a device of the organization. Only for what ``fill(_:on:)`` has looked up.
   func device(_ key: DeviceKey) -> DeviceEntry? { devices[key] ?? nil }
   func rules(of unit: UUID) -> UnitRules? { units[unit] ?? nil }
 
-  func knows(_ key: DeviceKey) -> Bool { devices[key] != nil }
-  func knows(unit: UUID) -> Bool { units[unit] != nil }
-
   /// Looks up what is not known yet. Remembers also what there is not.
-  func fill(devices keys: Set<DeviceKey>, units ids: Set<UUID>, on connection: Connection) async throws {
+  func fill(_ intakes: [Intake], on connection: Connection) async throws {
     if devices.count > Self.capacity || units.count > Self.capacity { forget() }
     if version == nil { version = try await connection.query(DeviceEntry.directoryVersion).first?.int(0) }
-    let missing = keys.filter { devices[$0] == nil }
+    var missing: Set<DeviceKey> = []
+    var unknown: Set<UUID> = []
+    for intake in intakes {
+      if let key = intake.deviceKey, devices[key] == nil { missing.insert(key) }
+      if let unit = intake.unitId, units[unit] == nil { unknown.insert(unit) }
+    }
     if !missing.isEmpty {
       let found = try await DeviceEntry.load(Array(missing), on: connection)
-      for key in missing { devices[key] = .some(found[key]) }
-    }
-    var unknown = ids.filter { units[$0] == nil }
-    for key in keys {
-      for assignment in device(key)?.assignments ?? [] where units[assignment.unitId] == nil {
-        unknown.insert(assignment.unitId)
+      for key in missing {
+        let device = found[key]
+        devices[key] = .some(device)
+        for assignment in device?.assignments ?? [] where units[assignment.unitId] == nil {
+          unknown.insert(assignment.unitId)
+        }
       }
     }
     if !unknown.isEmpty {

@@ -15,12 +15,15 @@ public struct IngestRoutes: Sendable {
   private static let messageLimit = 256 * 1024
 
   private let keys: APIKeys
-  private let writers: LoopLocal<ReadingsWriter>
+  private let writer: WriterDoor
 
-  public init(database: Database, keys: APIKeys, clock: WallClock, log: Log, metrics: Metrics) {
+  /// - Parameter home: the loop on which everything is written; it may serve requests too.
+  public init(
+    database: Database, keys: APIKeys, home: EventLoop, clock: WallClock, log: Log, metrics: Metrics
+  ) {
     self.keys = keys
-    let figures = IngestMetrics(metrics)
-    writers = LoopLocal { _ in ReadingsWriter(database: database, clock: clock, log: log, metrics: figures) }
+    writer = WriterDoor(
+      home: home, database: database, clock: clock, log: log, metrics: IngestMetrics(metrics))
   }
 
   public var routes: [Route] {
@@ -28,7 +31,7 @@ public struct IngestRoutes: Sendable {
       Route(
         .post, "/api/webhooks/ttn", bodyLimit: Self.messageLimit, content: .any, logLevel: .debug, theThingsStack
       ).described(
-        "Take a message of The Things Stack", by: [.apiKey, .webhookSecret], takes: Contract.Body(.map(of: .any)),
+        "Take a message of The Things Stack", by: [.apiKey, .webhookSecret], takes: Contract.Body(.any),
         gives: .one(.taken)),
       Route(.post, "/api/ingest/readings", bodyLimit: 1 << 20, logLevel: .debug, readings).described(
         "Take readings of other senders", by: [.apiKey, .webhookSecret], takes: Contract.Body(SampleReader.schema),
@@ -51,7 +54,7 @@ public struct IngestRoutes: Sendable {
     let message = NetworkMessage.theThingsStack(document.root, scope, arrivedAt: request.received)
     let settled: Settled
     do throws(WriteFailure) {
-      settled = try await writers.value.write(intake(message, request, scope))
+      settled = try await writer.write(intake(message, request, scope))
     } catch {
       throw Self.notDurable
     }
@@ -109,7 +112,7 @@ public struct IngestRoutes: Sendable {
     let intakes = try SampleReader.read(request.body, scope, arrivedAt: request.received)
     let settled: [Settled]
     do throws(WriteFailure) {
-      settled = try await writers.value.write(intakes)
+      settled = try await writer.write(intakes)
     } catch {
       throw Self.notDurable
     }

@@ -9,8 +9,109 @@ enum WriteFailure: Error {
   case unavailable
 }
 
+/// The way to the one writer of the process, from any loop.
+///
+/// One, because what is written together costs less. It lives on a loop of its own, so that a flush does not wait for requests
+/// that are being read; the others hand over what gathered in a turn.
+final class WriterDoor: Sendable {
+  private let home: EventLoop
+  private let writers: LoopLocal<ReadingsWriter>
+  private let gathered = LoopLocal { _ in Gathered() }
+
+  init(home: EventLoop, database: Database, clock: WallClock, log: Log, metrics: IngestMetrics) {
+    self.home = home
+    writers = LoopLocal { _ in ReadingsWriter(database: database, clock: clock, log: log, metrics: metrics) }
+  }
+
+  /// What one loop has gathered for the writer of another.
+  private final class Gathered {
+    var waiting: [Waiting] = []
+  }
+
+  /// Returns once it is committed. Throws ``WriteFailure`` after ``ReadingsWriter/budget`` at the latest.
+  func write(_ intake: Intake) async throws(WriteFailure) -> Settled {
+    try await withUnsafeContinuation { hand(over: Waiting(intake, .one($0))) }.get()
+  }
+
+  /// The same for many at once; answers in their order.
+  func write(_ intakes: [Intake]) async throws(WriteFailure) -> [Settled] {
+    guard !intakes.isEmpty else { return [] }
+    return try await withUnsafeContinuation { continuation in
+      let answers = Waiting.Answers(intakes.count, continuation)
+      for (place, intake) in intakes.enumerated() { hand(over: Waiting(intake, .many(answers, place))) }
+    }.get()
+  }
+
+  private func hand(over one: Waiting) {
+    let reactor = Reactor.current
+    if home === reactor.loop { return writers.value.take([one]) }
+    let gathered = gathered.value
+    gathered.waiting.append(one)
+    if gathered.waiting.count > 1 { return }
+    reactor.atEndOfTurn { [home, writers] in
+      let waiting = gathered.waiting
+      gathered.waiting = []
+      home.execute { writers.value.take(waiting) }
+    }
+  }
+}
+
+/// Somebody who waits for something to be durable.
+// @unchecked: made on one loop, then handed over to the writer's, which alone touches it from then on.
+final class Waiting: @unchecked Sendable {
+  enum Answer {
+    case one(UnsafeContinuation<Result<Settled, WriteFailure>, Never>)
+    case many(Answers, Int)
+  }
+
+  let intake: Intake
+  let since = MonotonicClock.nanoseconds()
+  private var answer: Answer?
+
+  init(_ intake: Intake, _ answer: Answer) {
+    self.intake = intake
+    self.answer = answer
+  }
+
+  var isAnswered: Bool { answer == nil }
+
+  /// The first answer counts.
+  func settle(_ result: Result<Settled, WriteFailure>) {
+    switch answer {
+    case nil: return
+    case .one(let continuation): continuation.resume(returning: result)
+    case .many(let answers, let place): answers.take(result, at: place)
+    }
+    answer = nil
+  }
+
+  /// Answers that come in one by one, and are given back together.
+  final class Answers {
+    private var settled: [Settled?]
+    private var hasFailed = false
+    private var left: Int
+    private let continuation: UnsafeContinuation<Result<[Settled], WriteFailure>, Never>
+
+    init(_ count: Int, _ continuation: UnsafeContinuation<Result<[Settled], WriteFailure>, Never>) {
+      settled = Array(repeating: nil, count: count)
+      left = count
+      self.continuation = continuation
+    }
+
+    func take(_ result: Result<Settled, WriteFailure>, at place: Int) {
+      switch result {
+      case .success(let one): settled[place] = one
+      case .failure: hasFailed = true
+      }
+      left -= 1
+      guard left == 0 else { return }
+      continuation.resume(returning: hasFailed ? .failure(.unavailable) : .success(settled.compactMap(\.self)))
+    }
+  }
+}
+
 /// Makes what comes in durable, in batches that form by themselves: a flush takes all that gathered while the previous one ran.
-/// No timer and no fixed size: an idle system writes at once, a busy one in large batches. One for each loop.
+/// No timer and no fixed size: an idle system writes at once, a busy one in large batches.
 final class ReadingsWriter {
   /// How many may be in one transaction, and how many may wait.
   private static let batchMax = 1000
@@ -19,32 +120,11 @@ final class ReadingsWriter {
   static let budget = Duration.milliseconds(2300)
   private static let budgetNanoseconds = UInt64(budget.microseconds) * 1000
 
-  private final class Waiting {
-    let intake: Intake
-    let since: UInt64
-    private var answer: UnsafeContinuation<Result<Settled, WriteFailure>, Never>?
-
-    init(_ intake: Intake, _ answer: UnsafeContinuation<Result<Settled, WriteFailure>, Never>) {
-      self.intake = intake
-      since = MonotonicClock.nanoseconds()
-      self.answer = answer
-    }
-
-    var isAnswered: Bool { answer == nil }
-
-    /// The first answer counts.
-    func settle(_ result: Result<Settled, WriteFailure>) {
-      answer?.resume(returning: result)
-      answer = nil
-    }
-  }
-
   private let database: Database
   private let clock: WallClock
   private let log: Log
   private let metrics: IngestMetrics
-  private let directory = Directory()
-  private let repeats = Repeats()
+  private let memory = Memory()
   private var waiting: [Waiting] = []
   private var inFlight: [Waiting] = []
   private var isFlushing = false
@@ -57,34 +137,12 @@ final class ReadingsWriter {
     self.metrics = metrics
   }
 
-  /// Returns once it is committed. Throws ``WriteFailure`` after ``budget`` at the latest.
-  func write(_ intake: Intake) async throws(WriteFailure) -> Settled {
-    guard waiting.count < Self.waitingMax else { throw .unavailable }
-    return try await withUnsafeContinuation { answer in
-      waiting.append(Waiting(intake, answer))
-      start()
-    }.get()
-  }
-
-  /// The same for many at once; answers in their order.
-  func write(_ intakes: [Intake]) async throws(WriteFailure) -> [Settled] {
-    guard waiting.count + intakes.count <= Self.waitingMax else { throw .unavailable }
-    let gathered = Gathered(intakes.count)
-    let reactor = Reactor.current
-    for (place, intake) in intakes.enumerated() {
-      reactor.spawn {
-        do throws(WriteFailure) {
-          gathered.answers[place] = try await self.write(intake)
-        } catch {
-          gathered.hasFailed = true
-        }
-        gathered.finishOne()
-      }
+  /// Answers each once it is committed, or after ``budget`` at the latest. Those that find too many before them fail at once.
+  func take(_ some: [Waiting]) {
+    for one in some {
+      if waiting.count < Self.waitingMax { waiting.append(one) } else { one.settle(.failure(.unavailable)) }
     }
-    await gathered.all()
-    let answers = gathered.answers.compactMap(\.self)
-    guard !gathered.hasFailed, answers.count == intakes.count else { throw .unavailable }
-    return answers
+    start()
   }
 
   private func start() {
@@ -143,12 +201,12 @@ final class ReadingsWriter {
     let batch = Batch(intakes: intakes, now: clock.now())
     while true {
       do {
-        let (directory, repeats) = (directory, repeats)
+        let memory = memory
         return try await database.withConnection { connection in
-          try await batch.commit(directory, repeats, on: connection).map { .success($0) }
+          try await batch.commit(memory, on: connection).map { .success($0) }
         }
       } catch {
-        directory.forget()
+        memory.directory.forget()
         guard let database = error as? DatabaseError, database.isUnavailable else {
           return await separate(intakes, error, before: deadline)
         }
@@ -179,29 +237,6 @@ final class ReadingsWriter {
     guard MonotonicClock.nanoseconds() + pause < deadline else { return false }
     try? await Reactor.current.sleep(for: .milliseconds(50))
     return true
-  }
-}
-
-/// Answers that come in one by one.
-private final class Gathered {
-  var answers: [Settled?]
-  var hasFailed = false
-  private var left: Int
-  private var waiter: UnsafeContinuation<Void, Never>?
-
-  init(_ count: Int) {
-    answers = Array(repeating: nil, count: count)
-    left = count
-  }
-
-  func finishOne() {
-    left -= 1
-    if left == 0 { waiter?.resume() }
-  }
-
-  func all() async {
-    guard left > 0 else { return }
-    await withUnsafeContinuation { waiter = $0 }
   }
 }
 

@@ -34,9 +34,14 @@ public enum Monitor {
     return states
   }
 
+  /// The version that rows have which this transaction writes; see ``StoredState/version``.
+  public static let rowVersion: SQL = "SELECT txid_current() & 4294967295"
+
   public struct Outcome: Sendable {
     /// Send these before COMMIT.
     public var statements: [(SQL, [Value])] = []
+    /// As they are stored after that, but for their version.
+    public var states: [StoredState] = []
     /// How many alerts were opened, by unit.
     public var alertsOpened: [UUID: Int] = [:]
   }
@@ -59,17 +64,47 @@ public enum Monitor {
       consequences.collect(verdict, stored, rules)
       changes.append(
         UnitStateStore.Change(
-          old: stored, state: verdict.state, nextDueAt: nextDue(stored, verdict, rules, now: now),
-          last: news[stored.unitId]?.last, statusSince: verdict.transitions.last?.at ?? now))
+          old: stored, state: verdict.state, nextDueAt: nextDue(stored, verdict.state, rules, now: now),
+          last: news[stored.unitId]?.last.following(stored.last) ?? stored.last,
+          statusSince: verdict.transitions.last?.at ?? now))
     }
     var outcome = Outcome()
     if !consequences.isEmpty { outcome.alertsOpened = try await consequences.apply(on: connection) }
     guard !changes.isEmpty else { return outcome }
     outcome.statements.append(UnitStateStore.save(changes))
+    outcome.states = changes.map(\.stored)
     let announced = changes.filter { $0.old.status != $0.state.status().rawValue }
     if !announced.isEmpty { outcome.statements.append(UnitStateStore.announce(announced)) }
     return outcome
   }
+
+  // MARK: - Without a look
+
+  /// What readings make of a state that is remembered when they change no condition: the unit is heard, measured, and judged up to
+  /// now. Nil when anything begins or ends or came late, or a deadline moves: then the stored state is to be locked and looked at.
+  public static func pass(_ news: News, of known: StoredState, _ rules: UnitRules, now: Instant) -> StoredState? {
+    var machine = UnitMachine(known.state, limits: rules.limits)
+    for reading in news.readings.count == 1 ? news.readings : news.readings.sorted(by: UnitReading.inOrder) {
+      guard let steps = machine.step(reading), steps.isEmpty else { return nil }
+    }
+    guard machine.advance(to: horizon(news.readings, known, now)).isEmpty,
+      machine.state.isSameCondition(as: known.state),
+      nextDue(known, machine.state, rules, now: now) == known.nextDueAt
+    else { return nil }
+    var passed = known
+    passed.state = machine.state
+    passed.last = news.last.following(known.last)
+    return passed
+  }
+
+  /// Stores what ``pass(_:of:_:now:)`` returned, if nothing has changed meanwhile: see ``isStale(_:)``. Its one row has the version
+  /// of the rows then.
+  public static func advance(_ states: [StoredState], directoryVersion: Int64) -> (SQL, [Value]) {
+    UnitStateStore.advance(states, directoryVersion: directoryVersion)
+  }
+
+  /// True of the error by which ``advance(_:directoryVersion:)`` refuses.
+  public static func isStale(_ error: DatabaseError) -> Bool { error.sqlState == SQLState("FT001") }
 
   /// Until when the clock is followed. Readings are judged by event time alone: a history that arrives days late does not make its
   /// unit silent between two of its own readings. What only the present can tell is left to the clock job, seconds later.
@@ -160,8 +195,8 @@ public enum Monitor {
 
   /// An earlier deadline that is stored already is left standing: rewriting the index for each reading costs more than one
   /// look of the clock job too many.
-  private static func nextDue(_ stored: StoredState, _ verdict: Verdict, _ rules: UnitRules, now: Instant) -> Instant? {
-    guard let due = UnitMachine(verdict.state, limits: rules.limits).nextDueAt else { return nil }
+  private static func nextDue(_ stored: StoredState, _ state: UnitState, _ rules: UnitRules, now: Instant) -> Instant? {
+    guard let due = UnitMachine(state, limits: rules.limits).nextDueAt else { return nil }
     if let known = stored.nextDueAt, now < known, known <= due { return known }
     return due
   }

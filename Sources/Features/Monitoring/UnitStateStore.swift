@@ -2,17 +2,21 @@ import Basics
 import ColdChain
 import PostgreSQL
 
-/// A unit's state as it lies in the database, locked by the transaction that read it.
+/// A unit's state as it lies in the database.
 public struct StoredState: Sendable {
   public let unitId: UUID
   public let organizationId: UUID
-  public let state: UnitState
+  public internal(set) var state: UnitState
   public let status: String
   /// When the clock looks at the unit again. May be earlier than needed, never later.
   public let nextDueAt: Instant?
+  /// What was measured last; nil before the first reading.
+  public internal(set) var last: LastValues?
+  /// The row's `xmin`: another one once anybody has written the row.
+  public var version: UInt32
 }
 
-/// What the newest readings of a batch show.
+/// What the newest readings of a unit show.
 public struct LastValues: Sendable {
   public var recordedAt: Instant
   public var temperature: Temperature?
@@ -25,6 +29,15 @@ public struct LastValues: Sendable {
     self.humidity = humidity
     self.device = device
   }
+
+  /// After `known`: what was measured last never goes back in time, and what a reading does not tell stays.
+  func following(_ known: LastValues?) -> LastValues {
+    guard let known else { return self }
+    guard recordedAt >= known.recordedAt else { return known }
+    return LastValues(
+      recordedAt: recordedAt, temperature: temperature ?? known.temperature, humidity: humidity ?? known.humidity,
+      device: device ?? known.device)
+  }
 }
 
 enum UnitStateStore {
@@ -32,6 +45,7 @@ enum UnitStateStore {
     SELECT s.unit_id, s.organization_id, s.temp_state, s.temp_state_since, s.qualifying_readings, s.incident_opened_at,
       s.masked_microseconds, s.door_position, s.door_since, s.settled_to, s.link_state, s.last_seen_at,
       s.commissioned_at, s.status, s.next_due_at,
+      s.last_reading_at, s.last_temperature, s.last_humidity, s.last_device_id, s.xmin::text::int8,
       i.opened_at, i.opened_by, i.limit_violated, i.confirmed_at, i.recovered_at, i.closed_at, i.peak_temperature,
       i.peak_at, i.reopened_count, i.masked_microseconds, i.simulated
     FROM unit_states s
@@ -62,7 +76,7 @@ enum UnitStateStore {
   }
 
   static func read(_ row: Row) throws(DatabaseError) -> StoredState {
-    let incident = try IncidentStore.read(row, from: 15)
+    let incident = try IncidentStore.read(row, from: 20)
     let columns = UnitState.Columns(
       temperatureState: .init(rawValue: try row.text(2)) ?? .ok, temperatureSince: try row.optionalInstant(3),
       qualifyingReadings: Int32(clamping: try row.int(4)), incidentOpenedAt: try row.optionalInstant(5),
@@ -75,7 +89,17 @@ enum UnitStateStore {
     }
     return StoredState(
       unitId: try row.uuid(0), organizationId: try row.uuid(1), state: state, status: try row.text(13),
-      nextDueAt: try row.optionalInstant(14))
+      nextDueAt: try row.optionalInstant(14), last: try last(row, from: 15),
+      version: UInt32(truncatingIfNeeded: try row.int(19)))
+  }
+
+  private static func last(_ row: Row, from first: Int) throws(DatabaseError) -> LastValues? {
+    guard let recordedAt = try row.optionalInstant(.index(first)) else { return nil }
+    return LastValues(
+      recordedAt: recordedAt,
+      temperature: try row.optionalHundredths(.index(first + 1)).map { Temperature(hundredths: Int32(clamping: $0)) },
+      humidity: try row.optionalHundredths(.index(first + 2)).flatMap { Humidity(hundredths: Int32(clamping: $0)) },
+      device: try row.optionalUUID(.index(first + 3)))
   }
 
   struct Change {
@@ -85,9 +109,16 @@ enum UnitStateStore {
     let last: LastValues?
     /// Event time of what changed the status.
     let statusSince: Instant
+
+    /// The row once it is written, but for its version.
+    var stored: StoredState {
+      StoredState(
+        unitId: old.unitId, organizationId: old.organizationId, state: state, status: state.status().rawValue,
+        nextDueAt: nextDueAt, last: last, version: old.version)
+    }
   }
 
-  /// Writes the states back. What a unit measured last never goes back in time.
+  /// Writes the states of locked rows back.
   static func save(_ changes: [Change]) -> (SQL, [Value]) {
     let columns = changes.map(\.state.columns)
     return (
@@ -99,13 +130,8 @@ enum UnitStateStore {
         link_state = n.link_state, last_seen_at = n.last_seen_at, commissioned_at = n.commissioned_at,
         next_due_at = n.next_due_at, status = n.status,
         status_since = CASE WHEN s.status = n.status THEN s.status_since ELSE n.status_since END,
-        last_reading_at = greatest(s.last_reading_at, n.last_at),
-        last_temperature = CASE WHEN n.last_at >= coalesce(s.last_reading_at, n.last_at)
-          THEN coalesce(n.last_temperature, s.last_temperature) ELSE s.last_temperature END,
-        last_humidity = CASE WHEN n.last_at >= coalesce(s.last_reading_at, n.last_at)
-          THEN coalesce(n.last_humidity, s.last_humidity) ELSE s.last_humidity END,
-        last_device_id = CASE WHEN n.last_at >= coalesce(s.last_reading_at, n.last_at)
-          THEN coalesce(n.last_device_id, s.last_device_id) ELSE s.last_device_id END
+        last_reading_at = n.last_at, last_temperature = n.last_temperature, last_humidity = n.last_humidity,
+        last_device_id = n.last_device_id
       FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::int4[], $5::timestamptz[], $6::int8[], $7::text[],
         $8::timestamptz[], $9::timestamptz[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[],
         $14::text[], $15::timestamptz[], $16::timestamptz[], $17::numeric[], $18::numeric[], $19::uuid[])
@@ -126,6 +152,31 @@ enum UnitStateStore {
         .hundredthsArray(changes.map { $0.last?.temperature.map { Int64($0.hundredths) } }),
         .hundredthsArray(changes.map { $0.last?.humidity.map { Int64($0.hundredths) } }),
         .uuids(changes.map(\.last?.device)),
+      ]
+    )
+  }
+
+  /// Writes states that differ from what is stored only by time and by what was measured last, if every row and the directory
+  /// still have the version that they were judged by. One row: the version that the rows have then. Fails by FT001 otherwise.
+  static func advance(_ states: [StoredState], directoryVersion: Int64) -> (SQL, [Value]) {
+    (
+      """
+      WITH moved AS (
+        UPDATE unit_states s SET settled_to = n.settled_to, last_seen_at = n.last_seen_at, last_reading_at = n.last_at,
+          last_temperature = n.last_temperature, last_humidity = n.last_humidity, last_device_id = n.last_device_id
+        FROM unnest($1::uuid[], $2::xid[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::numeric[],
+          $7::numeric[], $8::uuid[])
+          AS n (unit_id, version, settled_to, last_seen_at, last_at, last_temperature, last_humidity, last_device_id)
+        WHERE s.unit_id = n.unit_id AND s.xmin = n.version RETURNING 1
+      )
+      SELECT require_unchanged((SELECT count(*) FROM moved), $9, (SELECT version FROM directory_version), $10)
+      """,
+      [
+        .uuids(states.map(\.unitId)), .xids(states.map(\.version)), .timestamps(states.map(\.state.settledTo)),
+        .timestamps(states.map(\.state.lastSeen)), .timestamps(states.map(\.last?.recordedAt)),
+        .hundredthsArray(states.map { $0.last?.temperature.map { Int64($0.hundredths) } }),
+        .hundredthsArray(states.map { $0.last?.humidity.map { Int64($0.hundredths) } }),
+        .uuids(states.map(\.last?.device)), .int(states.count), .int(directoryVersion),
       ]
     )
   }

@@ -23,6 +23,8 @@ public struct Schema: Sendable, Hashable {
   public var isNullable = false
   /// What the kind does not say, for people.
   public var note: String?
+  /// A text that is one.
+  public var example: String?
 
   public init(_ kind: Kind) { self.kind = kind }
 
@@ -32,9 +34,10 @@ public struct Schema: Sendable, Hashable {
     return copy
   }
 
-  public func noted(_ note: String) -> Schema {
+  public func noted(_ note: String, example: String? = nil) -> Schema {
     var copy = self
     copy.note = note
+    copy.example = example
     return copy
   }
 
@@ -138,6 +141,7 @@ extension Schema {
     json.object { json in
       writeKind(&json)
       if let note { json.field("description", note) }
+      if let example { json.array("examples") { $0.string(example) } }
     }
   }
 

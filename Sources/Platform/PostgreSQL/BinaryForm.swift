@@ -55,22 +55,31 @@ enum BinaryForm {
   /// `numeric` is digits of base 10000: their count, the weight of the first, the sign, the decimal places to show.
   static func appendNumeric(hundredths: Int64, to bytes: inout [UInt8]) {
     let magnitude = hundredths.magnitude
-    var digits: [UInt16] = []
-    var whole = magnitude / 100
-    while whole > 0 {
-      digits.append(UInt16(whole % 10_000))
-      whole /= 10_000
+    // The value as digits before the point, most significant first, and one digit after it.
+    var scale: UInt64 = 1
+    var wholeDigits = magnitude < 100 ? 0 : 1
+    while magnitude / 100 / scale >= 10_000 {
+      scale *= 10_000
+      wholeDigits += 1
     }
-    digits.reverse()
-    var weight = digits.count - 1
-    let fraction = UInt16(magnitude % 100) * 100
-    if fraction > 0 { digits.append(fraction) }
-    while digits.last == 0 { digits.removeLast() }
-    if digits.isEmpty { weight = 0 }
-    append(Int16(digits.count), to: &bytes)
-    append(Int16(weight), to: &bytes)
+    let head = bytes.count
+    append(Int16(0), to: &bytes)
+    append(Int16(magnitude == 0 ? 0 : wholeDigits - 1), to: &bytes)
     append(hundredths < 0 ? 0x4000 : UInt16(0), to: &bytes)
     append(Int16(2), to: &bytes)
-    for digit in digits { append(digit, to: &bytes) }
+    var count = 0
+    var lastNonZero = 0
+    func put(_ digit: UInt16) {
+      append(digit, to: &bytes)
+      count += 1
+      if digit != 0 { lastNonZero = count }
+    }
+    for _ in 0..<wholeDigits {
+      put(UInt16(magnitude / 100 / scale % 10_000))
+      scale /= 10_000
+    }
+    put(UInt16(magnitude % 100) * 100)
+    bytes.removeLast(2 * (count - lastNonZero))
+    bytes[head + 1] = UInt8(lastNonZero)
   }
 }

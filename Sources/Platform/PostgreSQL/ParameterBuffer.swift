@@ -87,6 +87,7 @@ extension Value {
     case .byteas: .byteaArray
     case .uuids: .uuidArray
     case .timestamps: .timestamptzArray
+    case .xids: .xidArray
     case .hundredthsArray: .numericArray
     case .jsons: .jsonbArray
     }
@@ -126,6 +127,7 @@ extension Value {
     case .int2s(let values): BinaryForm.appendArray(values, of: .int2, to: &bytes) { BinaryForm.append($0, to: &$1) }
     case .int4s(let values): BinaryForm.appendArray(values, of: .int4, to: &bytes) { BinaryForm.append($0, to: &$1) }
     case .ints(let values): BinaryForm.appendArray(values, of: .int8, to: &bytes) { BinaryForm.append($0, to: &$1) }
+    case .xids(let values): BinaryForm.appendArray(values, of: .xid, to: &bytes) { BinaryForm.append($0, to: &$1) }
     case .doubles(let values):
       BinaryForm.appendArray(values, of: .float8, to: &bytes) { BinaryForm.append($0.bitPattern, to: &$1) }
     case .texts(let values): BinaryForm.appendArray(values, of: .text, to: &bytes) { $1.append(contentsOf: $0.utf8) }

@@ -31,6 +31,8 @@ public enum Value: Sendable, Hashable {
   case byteas([[UInt8]?])
   case uuids([UUID?])
   case timestamps([Instant?])
+  /// `xid[]`: versions of rows, as `xmin` gives them.
+  case xids([UInt32?])
   /// `numeric[]` from counts of hundredths.
   case hundredthsArray([Int64?])
   /// `jsonb[]` from whole JSON texts.

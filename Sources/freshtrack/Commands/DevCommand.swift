@@ -86,6 +86,7 @@ private struct DevelopmentRun {
     environment["AUTH_MODE"] = "local"
     for (name, value) in [
       ("HOST", "127.0.0.1"), ("ENVIRONMENT", "development"), ("LOG_FORMAT", "text"), ("LOG_LEVEL", "warn"),
+      ("RATE_LIMIT_MAX", "0"),
     ] where environment[name, default: ""].isEmpty { environment[name] = value }
     return environment
   }

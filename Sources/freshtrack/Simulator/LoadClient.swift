@@ -1,4 +1,5 @@
 import Basics
+import CLinux
 import Glibc
 
 /// Posts uplinks over many keep-alive connections from one thread, as fast as it is told or as the server can.
@@ -27,6 +28,8 @@ struct LoadClient {
   private var nextLine = 0
   private var asked = 0
   private var report = LoadReport()
+  private var polls: [pollfd] = []
+  private var places: [Int] = []
 
   /// `next` gives the uplink to send now, or nil when nothing is to be sent in this turn of the rate.
   init(
@@ -107,25 +110,24 @@ struct LoadClient {
   }
 
   private mutating func wait(until due: UInt64?, now: UInt64) {
-    for place in lines.indices where lines[place].hasOutput { report.unanswered += lines[place].flush(now) }
-    var polls: [pollfd] = []
-    var places: [Int] = []
+    polls.removeAll(keepingCapacity: true)
+    places.removeAll(keepingCapacity: true)
     for place in lines.indices {
+      if lines[place].hasOutput { report.unanswered += lines[place].flush(now) }
       guard let poll = lines[place].poll else { continue }
       polls.append(poll)
       places.append(place)
     }
-    let limit = due.map { $0 > now ? min(50, ($0 - now) / 1_000_000) : 50 } ?? 50
-    guard poll(&polls, nfds_t(polls.count), CInt(limit)) > 0 else { return }
+    // To the nanosecond: looking again and again would take the core that the server runs on.
+    let nanoseconds = due.map { $0 > now ? min(50_000_000, $0 - now) : 0 } ?? 50_000_000
+    guard clinux_poll_descriptors(&polls, polls.count, Int64(nanoseconds)) > 0 else { return }
     let arrived = MonotonicClock.nanoseconds()
     for (poll, place) in zip(polls, places) where poll.revents != 0 {
-      var answered = report
       let acknowledge = acknowledge
-      let lost = lines[place].ready(poll.revents, now: arrived) { uplink, answer, since in
-        answered.record(answer, microseconds: Int((arrived &- min(since, arrived)) / 1000))
+      let lost = lines[place].ready(poll.revents, now: arrived, into: &report) { report, uplink, answer, since in
+        report.record(answer, microseconds: Int((arrived &- min(since, arrived)) / 1000))
         if (200..<300).contains(answer.status) { acknowledge(uplink) }
       }
-      report = answered
       report.unanswered += lost.unanswered
       if lost.wasRefused { report.connectFailures += 1 }
     }

@@ -3,6 +3,8 @@ import Glibc
 
 /// One keep-alive connection of a ``LoadClient``: requests go out in a pipeline, answers come back in their order.
 struct LoadConnection {
+  typealias Answered = (inout LoadReport, UplinkSource.Uplink, ResponseReader.Answer, UInt64) -> Void
+
   enum Opening { case open, resting, refused }
 
   private let target: HTTPTarget
@@ -86,7 +88,7 @@ struct LoadConnection {
 
   /// Takes the answers that arrived and gives each with the uplink that it answers.
   mutating func ready(
-    _ events: Int16, now: UInt64, _ answered: (UplinkSource.Uplink, ResponseReader.Answer, UInt64) -> Void
+    _ events: Int16, now: UInt64, into report: inout LoadReport, _ answered: Answered
   ) -> (unanswered: Int, wasRefused: Bool) {
     guard let socket else { return (0, false) }
     if !isConnected {
@@ -102,11 +104,11 @@ struct LoadConnection {
       if lost > 0 { return (lost, false) }
     }
     guard CInt(events) & (POLLIN | POLLHUP | POLLERR) != 0 else { return (0, false) }
-    return (receive(socket, now, answered), false)
+    return (receive(socket, now, &report, answered), false)
   }
 
   private mutating func receive(
-    _ socket: CInt, _ now: UInt64, _ answered: (UplinkSource.Uplink, ResponseReader.Answer, UInt64) -> Void
+    _ socket: CInt, _ now: UInt64, _ report: inout LoadReport, _ answered: Answered
   ) -> Int {
     let count = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 64 * 1024) { chunk in
       let count = recv(socket, chunk.baseAddress, chunk.count, 0)
@@ -119,7 +121,7 @@ struct LoadConnection {
         guard taken < waiting.count else { return fail(now) }
         let (uplink, since) = waiting[taken]
         taken += 1
-        answered(uplink, answer, since)
+        answered(&report, uplink, answer, since)
         rest = 20_000_000
         if answer.closes { return fail(now) }
       }

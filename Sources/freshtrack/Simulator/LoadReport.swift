@@ -25,14 +25,16 @@ struct LoadReport {
 
   /// The `status` of the answer, found without parsing: this runs for each of many thousand answers a second.
   private static func outcome(_ body: ArraySlice<UInt8>) -> String? {
-    let key = Array(#""status":""#.utf8)
-    guard body.count > key.count else { return nil }
-    for at in body.startIndex...(body.endIndex - key.count) where body[at] == key[0] {
-      guard body[at..<(at + key.count)].elementsEqual(key) else { continue }
-      return String(decoding: body[(at + key.count)...].prefix { $0 != UInt8(ascii: "\"") }.prefix(32), as: UTF8.self)
+    guard body.count > statusKey.count else { return nil }
+    for at in body.startIndex...(body.endIndex - statusKey.count) where body[at] == UInt8(ascii: "\"") {
+      guard body[at..<(at + statusKey.count)].elementsEqual(statusKey) else { continue }
+      let value = body[(at + statusKey.count)...].prefix(32)
+      return String(decoding: value.prefix { $0 != UInt8(ascii: "\"") }, as: UTF8.self)
     }
     return nil
   }
+
+  private static let statusKey = Array(#""status":""#.utf8)
 
   /// One line for people.
   var line: String {

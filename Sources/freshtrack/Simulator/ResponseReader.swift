@@ -16,6 +16,12 @@ struct ResponseReader {
 
   private static let longest = 64 << 20
 
+  private static let version = Array("HTTP/1.1 ".utf8)
+  private static let contentLength = Array("content-length".utf8)
+  private static let transferEncoding = Array("transfer-encoding".utf8)
+  private static let connection = Array("connection".utf8)
+  private static let close = Array("close".utf8)
+
   mutating func append(_ chunk: some Collection<UInt8>) { bytes.append(contentsOf: chunk) }
 
   /// Nil when the next answer is not whole yet.
@@ -24,23 +30,24 @@ struct ResponseReader {
       guard bytes.count - start < 64 * 1024 else { throw .tooLarge }
       return nil
     }
-    let lines = bytes[start..<head].split(separator: UInt8(ascii: "\n"))
-    guard let first = lines.first, first.starts(with: "HTTP/1.1 ".utf8), first.count >= 12,
-      let status = ASCII.unsigned(first[(first.startIndex + 9)..<(first.startIndex + 12)])
+    guard head - start > 16, bytes[start..<(start + 9)].elementsEqual(Self.version),
+      let status = ASCII.unsigned(bytes[(start + 9)..<(start + 12)])
     else { throw .malformed }
     var length = 0
     var closes = false
-    for line in lines.dropFirst() {
-      guard let mark = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
-      let name = line[..<mark]
-      let value = line[(mark + 1)...].filter { $0 > 0x20 }
-      if ASCII.equalIgnoringCase(name, Array("content-length".utf8)) {
+    var line = start
+    while let end = bytes[line..<head].firstIndex(of: UInt8(ascii: "\n")) {
+      defer { line = end + 1 }
+      guard let mark = bytes[line..<end].firstIndex(of: UInt8(ascii: ":")) else { continue }
+      let name = bytes[line..<mark]
+      let value = bytes[(mark + 1)..<end].drop { $0 == 0x20 }.prefix { $0 > 0x20 }
+      if ASCII.equalIgnoringCase(name, Self.contentLength) {
         guard let count = ASCII.unsigned(value) else { throw .malformed }
         length = count
-      } else if ASCII.equalIgnoringCase(name, Array("transfer-encoding".utf8)) {
+      } else if ASCII.equalIgnoringCase(name, Self.transferEncoding) {
         throw .malformed
-      } else if ASCII.equalIgnoringCase(name, Array("connection".utf8)) {
-        closes = ASCII.equalIgnoringCase(value, Array("close".utf8))
+      } else if ASCII.equalIgnoringCase(name, Self.connection) {
+        closes = ASCII.equalIgnoringCase(value, Self.close)
       }
     }
     guard length <= Self.longest else { throw .tooLarge }

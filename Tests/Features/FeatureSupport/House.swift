@@ -27,7 +27,7 @@ public final class House: Sendable {
   ///   - limiter: how often each caller may ask.
   public init(
     on place: DatabaseConfiguration? = nil, limiter: RateLimiter = .off,
-    routes: @Sendable (Database, APIKeys) -> [Route] = { _, _ in [] }
+    routes: @Sendable (Database, APIKeys, EventLoop) -> [Route] = { _, _, _ in [] }
   ) async throws {
     let fresh = place == nil ? try await TestCluster.database(template: Migrations.all).configuration : nil
     guard var configuration = place ?? fresh else { throw NoNetwork() }
@@ -67,7 +67,8 @@ public final class House: Sendable {
       }
     }
     server = HTTPServer(
-      routes: Array(features.joined()) + [probe] + routes(database, keys), configuration: settings, log: .none,
+      routes: Array(features.joined()) + [probe] + routes(database, keys, group.loops[0]), configuration: settings,
+      log: .none,
       metrics: Metrics())
     port = try server.start(on: group).port
   }

@@ -29,9 +29,10 @@ public struct Kitchen: Sendable {
   public init(on place: DatabaseConfiguration? = nil) async throws {
     let time = Time()
     self.time = time
-    house = try await House(on: place) { database, keys in
+    house = try await House(on: place) { database, keys, loop in
       IngestRoutes(
-        database: database, keys: keys, clock: WallClock { time.now.withLock { $0 } }, log: .none, metrics: Metrics()
+        database: database, keys: keys, home: loop, clock: WallClock { time.now.withLock { $0 } }, log: .none,
+        metrics: Metrics()
       ).routes
     }
     organization = try await house.organization()

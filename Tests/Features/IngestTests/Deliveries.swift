@@ -33,7 +33,7 @@ extension Kitchen {
     try await house.run { database in
       let intakes = try messages.map(intake)
       return try await database.withConnection { connection in
-        try await Batch(intakes: intakes, now: now).commit(Directory(), Repeats(), on: connection)
+        try await Batch(intakes: intakes, now: now).commit(Memory(), on: connection)
       }
     }
   }
@@ -41,8 +41,9 @@ extension Kitchen {
   /// Hands the messages to a writer at the same moment.
   func write(_ messages: [Kitchen.Uplink]) async throws -> [Settled] {
     try await house.run { database in
-      let writer = ReadingsWriter(
-        database: database, clock: WallClock { Kitchen.start }, log: .none, metrics: IngestMetrics(Metrics()))
+      let writer = WriterDoor(
+        home: Reactor.current.loop, database: database, clock: WallClock { Kitchen.start }, log: .none,
+        metrics: IngestMetrics(Metrics()))
       return try await writer.write(try messages.map(intake))
     }
   }

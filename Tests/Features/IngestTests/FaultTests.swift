@@ -126,7 +126,7 @@ struct IngestFaultTests {
         var names: [[String]] = []
         for _ in 1...2 {
           let batch = Batch(intakes: intakes, now: Kitchen.start)
-          names.append(try await batch.commit(Directory(), Repeats(), on: connection).map(\.name))
+          names.append(try await batch.commit(Memory(), on: connection).map(\.name))
         }
         return names
       }
@@ -153,7 +153,7 @@ struct IngestFaultTests {
               do {
                 outcomes.names += try await database.withConnection { connection in
                   try await Batch(intakes: [intake], now: Kitchen.start + .minutes(13))
-                    .commit(Directory(), Repeats(), on: connection).map(\.name)
+                    .commit(Memory(), on: connection).map(\.name)
                 }
               } catch {
                 outcomes.names.append("\(error)")

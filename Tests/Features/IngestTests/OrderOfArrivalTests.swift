@@ -6,7 +6,7 @@ import Telemetry
 import Testing
 
 /// SplitMix64.
-private struct Dice: RandomNumberGenerator {
+struct Dice: RandomNumberGenerator {
   private var state: UInt64
   init(seed: UInt64) { state = seed }
 

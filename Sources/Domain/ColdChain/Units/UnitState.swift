@@ -75,6 +75,14 @@ public struct UnitState: Hashable, Sendable {
   /// The open incident, if any.
   public var openIncident: Incident? { phase == .ok ? nil : incident }
 
+  /// The same condition, at another time: the states differ at most in when the unit was heard and up to when it was judged.
+  public func isSameCondition(as other: UnitState) -> Bool {
+    var later = self
+    later.settledTo = other.settledTo
+    later.lastSeen = other.lastSeen
+    return later == other
+  }
+
   /// The status to show: an alarm is never hidden by silence, and a unit never heard from counts as offline.
   public func status(manualLogOverdue: Bool = false) -> UnitStatus {
     if case .alarm = phase { return .alarmActive }

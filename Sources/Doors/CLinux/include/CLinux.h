@@ -3,6 +3,7 @@
 
 // Calls that Swift's Glibc module hides: they need _GNU_SOURCE, which a header imported by Swift must not define.
 
+#include <poll.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -27,6 +28,9 @@ int clinux_poll_modify(int poll, int descriptor, uint32_t events, uint64_t token
 int clinux_poll_remove(int poll, int descriptor);
 /// Waits up to `timeout_ms` (-1: for ever) and fills at most `count` (<= 256) events. Returns their number, or -1.
 int clinux_poll_wait(int poll, clinux_event *events, int count, int timeout_ms);
+
+/// ppoll without a signal mask: waits at most `nanoseconds`.
+int clinux_poll_descriptors(struct pollfd *descriptors, size_t count, int64_t nanoseconds);
 
 /// accept4(SOCK_NONBLOCK | SOCK_CLOEXEC); `address` has room for `*length` bytes.
 int clinux_accept(int listener, void *address, uint32_t *length);

@@ -30,9 +30,9 @@ struct AuditStore: Sendable {
       LEFT JOIN areas a ON a.organization_id = e.organization_id AND a.id = e.area_id
       LEFT JOIN units u ON u.organization_id = e.organization_id AND u.id = e.unit_id
       LEFT JOIN profiles p ON p.organization_id = e.organization_id
-        AND p.user_id = CASE e.actor_type WHEN 'user' THEN e.actor_id::uuid END
+        AND e.actor_type = 'user' AND p.user_id::text = e.actor_id
       LEFT JOIN api_keys k ON k.organization_id = e.organization_id
-        AND k.id = CASE e.actor_type WHEN 'api_key' THEN e.actor_id::uuid END
+        AND e.actor_type = 'api_key' AND k.id::text = e.actor_id
       ORDER BY e.seq DESC
       """,
       [

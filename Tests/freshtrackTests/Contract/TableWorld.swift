@@ -1,0 +1,226 @@
+import Basics
+import HTTP
+import HTTPServer
+import Identity
+import JSON
+import PostgreSQL
+import Runtime
+import Testing
+
+@testable import freshtrack
+
+/// One answer of the running program.
+struct Reply: CustomStringConvertible {
+  let status: Int
+  let body: [UInt8]
+
+  var json: JSONValue? { (try? JSONDocument(body))?.root }
+  var badFields: [String] { json?["error"]?["details"]?.elements.compactMap { $0["path"]?.string } ?? [] }
+  var isSuccess: Bool { (200..<300).contains(status) }
+  /// The error without what differs from request to request.
+  var error: String { "\(status) \(json?["error"]?["code"]?.string ?? "") \(json?["error"]?["message"]?.string ?? "")" }
+  var description: String { "\(status) \(String(decoding: body.prefix(600), as: UTF8.self))" }
+}
+
+/// An organization with one of everything that its API can make.
+final class Tenant {
+  /// By the name of the path parameter: `siteId`.
+  var ids: [String: String] = [:]
+  var tokens: [Role: String] = [:]
+  var key = ""
+  var ownerId = UUID.v4()
+  /// What was made, and how it was answered.
+  var made: [(route: Route, reply: Reply)] = []
+
+  var samples: Samples { Samples(ids: ids) }
+  var owner: String { tokens[.owner] ?? "" }
+}
+
+/// The running program with its own table of routes, and two organizations. For one thread.
+final class TableWorld {
+  let server: Server
+  let routes: [Route]
+  let acme = Tenant()
+  let other = Tenant()
+  private let place: Place
+  private var problems: [String] = []
+  private var callers: [String: Caller] = [:]
+
+  private final class Caller {
+    var http: PlainHTTP
+    init(_ http: consuming PlainHTTP) { self.http = http }
+  }
+
+  init(_ place: Place) throws {
+    self.place = place
+    server = try Server(place.settings(), work: .requests)
+    routes = server.composition.routes
+    for tenant in [acme, other] {
+      try found(tenant)
+      try furnish(tenant)
+      try alarm(tenant)
+      try furnish(tenant)
+    }
+    // What only super admins may is tried as the owner of the first.
+    try promote(acme)
+  }
+
+  deinit { server.stop() }
+
+  /// Runs `body` with the program and its two organizations, and expects that it finds no problem.
+  static func run(_ body: @escaping @Sendable (TableWorld) throws -> Void) async throws {
+    let place = try await Place()
+    let problems = try await blocking {
+      let world = try TableWorld(place)
+      try body(world)
+      return world.problems
+    }
+    #expect(problems.isEmpty, "\(problems.count) problems\n\(problems.prefix(40).joined(separator: "\n"))")
+  }
+
+  /// Notes a problem when something is not as it should be: Swift Testing does not know whose thread this is.
+  func expect(_ isRight: Bool, _ problem: @autoclosure () -> String) {
+    if !isRight { problems.append(problem()) }
+  }
+
+  // MARK: - Calls
+
+  func call(_ method: Method, _ path: String, _ credential: (Credential, String)? = nil, _ body: String? = nil) throws
+    -> Reply
+  {
+    try call(method, path, headers: credential.map { [Self.header($0, $1)] } ?? [], body)
+  }
+
+  private func call(_ method: Method, _ path: String, headers: [(String, String)], _ body: String?) throws -> Reply {
+    let name = headers.map { "\($0): \($1)" }.joined()
+    let caller = try callers[name] ?? Caller(PlainHTTP(target(server), headers: headers))
+    callers[name] = caller
+    let (status, bytes) = try caller.http.send(method.name, path, body: body.map { Array($0.utf8) })
+    return Reply(status: status, body: bytes)
+  }
+
+  private static func header(_ credential: Credential, _ value: String) -> (String, String) {
+    (credential.header, credential.isBearer ? "Bearer \(value)" : value)
+  }
+
+  /// What lets `tenant` use the route: the token of its owner, or its API key. Nil when the table's own people have none.
+  func credential(_ route: Route, of tenant: Tenant) -> (Credential, String)? {
+    guard let contract = route.contract else { return nil }
+    if contract.credentials.contains(.bearer) { return (.bearer, tenant.owner) }
+    return contract.credentials.contains(.apiKey) ? (.apiKey, tenant.key) : nil
+  }
+
+  /// A body that is right, when the route takes one.
+  func body(_ route: Route, of tenant: Tenant) -> String? {
+    route.contract?.body.map { $0.mediaType == "application/json" ? tenant.samples.value($0.schema) : "" }
+  }
+
+  // MARK: - Making
+
+  private func found(_ tenant: Tenant) throws {
+    let database = Database(place.database.configuration)
+    let now = WallClock.system.now()
+    let (owner, member) = (UUID.v4(), UUID.v4())
+    let (id, tokens) = try EventLoop.run {
+      let organization = try await Operator(database: database).createOrganization(
+        name: "Organization", owner: owner, email: "owner@example.com", timezone: "UTC", now: now)
+      var tokens: [Role: String] = [:]
+      for role in Role.allCases {
+        let user = role == .owner ? owner : UUID.v4()
+        if role != .owner {
+          try await database.execute(
+            "INSERT INTO user_roles (organization_id, user_id, role) VALUES ($1, $2, $3)",
+            [.uuid(organization.id), .uuid(user), .text(role.rawValue)])
+        }
+        if role == .viewer { try await Self.addMember(member, of: organization.id, on: database) }
+        tokens[role] = try await LocalIssuer(database: database).token(
+          user: user, email: "\(role)@example.com", name: "A \(role)", lifetime: .hours(1), now: now)
+      }
+      database.close()
+      return (organization.id, tokens)
+    }
+    tenant.ids["organizationId"] = id.description
+    tenant.ids["userId"] = member.description
+    tenant.ownerId = owner
+    tenant.tokens = tokens
+  }
+
+  /// One more, whom nothing else needs.
+  private static func addMember(_ user: UUID, of organization: UUID, on database: Database) async throws {
+    try await database.execute(
+      "INSERT INTO user_roles (organization_id, user_id, role) VALUES ($1, $2, 'viewer')",
+      [.uuid(organization), .uuid(user)])
+  }
+
+  private func promote(_ tenant: Tenant) throws {
+    let database = Database(place.database.configuration)
+    let (user, now) = (tenant.ownerId, WallClock.system.now())
+    try EventLoop.run {
+      _ = try await Operator(database: database).setSuperAdmin(user, to: true, now: now)
+      database.close()
+    }
+  }
+
+  /// Makes one of everything that a POST makes, and finds one of everything that a list shows.
+  private func furnish(_ tenant: Tenant) throws {
+    tenant.ids["entityId"] = tenant.ids["siteId"]
+    for route in routes {
+      guard let contract = route.contract, let credential = credential(route, of: tenant), contract.role != nil,
+        let name = element(of: route), tenant.ids[name] == nil, let path = route.path(tenant.ids)
+      else { continue }
+      if route.method == .post, contract.answers.contains(where: { $0.status == .created }) {
+        let reply = try call(.post, path, credential, body(route, of: tenant))
+        tenant.made.append((route, reply))
+        tenant.ids[name] = reply.json?["id"]?.string
+        if name == "apiKeyId" { tenant.key = reply.json?["key"]?.string ?? "" }
+      } else if route.method == .get {
+        tenant.ids[name] = try call(.get, path, credential).json?[0]?["id"]?.string
+      }
+    }
+  }
+
+  /// The parameter that names one of the collection: `siteId` for `/api/orgs/:organizationId/sites`.
+  private func element(of collection: Route) -> String? {
+    let prefix = collection.pattern + "/:"
+    return routes.first { $0.pattern.hasPrefix(prefix) }.flatMap { route in
+      route.pattern.dropFirst(prefix.count).split(separator: "/").first.map(String.init)
+    }
+  }
+
+  /// The unit has been far too warm for two hours.
+  private func alarm(_ tenant: Tenant) throws {
+    let unit = tenant.ids["unitId"] ?? ""
+    let now = WallClock.system.now()
+    let readings = (1...12).map { place in
+      #"{"unitId":"\#(unit)","temperature":40,"recordedAt":"\#((now - .minutes(10 * place)).rfc3339)"}"#
+    }
+    let body = "{\"readings\":[\(readings.joined(separator: ","))]}"
+    tenant.made += try routes.filter { $0.pattern == "/api/ingest/readings" }.map { route in
+      (route, try call(.post, route.pattern, (.apiKey, tenant.key), body))
+    }
+  }
+}
+
+extension Route {
+  /// The path with these in the place of its parameters; nil when one of them is not known.
+  func path(_ ids: [String: String]) -> String? {
+    var parts: [String] = []
+    for part in pattern.split(separator: "/", omittingEmptySubsequences: false) {
+      if part.first == ":" {
+        guard let id = ids[String(part.dropFirst())] else { return nil }
+        parts.append(id)
+      } else {
+        parts.append(String(part))
+      }
+    }
+    return parts.joined(separator: "/")
+  }
+
+  /// The path, with an id that nobody has for each that is not known.
+  func anyPath(_ ids: [String: String]) -> String {
+    let unknown = parameterNames.map { ($0, UUID.v4().description) }
+    return path(ids.merging(unknown) { known, _ in known }) ?? pattern
+  }
+
+  var name: String { "\(method.name) \(pattern)" }
+}
