@@ -68,14 +68,31 @@ let features: [Target] = [
     "Ingest", in: "Features",
     of: platformRooms + ["ColdChain", "Identity", "Places", "Devices", "Readings", "Monitoring"]),
   room("Operations", in: "Features", of: platformRooms),
+  room("Overview", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places"]),
+  room("Notifications", in: "Features", of: platformRooms + ["Identity", "Alerts"]),
+  room("Billing", in: "Features", of: platformRooms + ["Identity"]),
+  room("Assets", in: "Features", of: platformRooms + ["Identity"]),
 ]
 
 /// Forward only, in this order; each is embedded in the program.
 let migrations = [
-  "0001_organizations", "0002_places", "0003_devices", "0004_readings", "0005_monitoring", "0006_alerts", "0007_audit",
+  "0001_organizations",
+  "0002_places",
+  "0003_devices",
+  "0004_readings",
+  "0005_monitoring",
+  "0006_alerts",
+  "0007_audit",
   "0008_quarantine",
   "0009_people",
   "0010_audit_places",
+  "0011_rules",
+  "0012_suppressions",
+  "0013_calibrations",
+  "0014_notifications",
+  "0015_billing",
+  "0016_assets",
+  "0018_rollups",
   "0023_unchanged",
 ]
 
@@ -116,6 +133,10 @@ let testTargets: [Target] = [
   tests(of: "Monitoring", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Ingest", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Operations", in: "Features", with: ["Basics", "HTTP", "Telemetry"]),
+  tests(of: "Overview", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Notifications", in: "Features", with: ["FeatureSupport", "COpenSSL"]),
+  tests(of: "Billing", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Assets", in: "Features", with: ["FeatureSupport"]),
   .testTarget(
     name: "freshtrackTests",
     dependencies: [

@@ -12,5 +12,12 @@ public let all: [Migration] = [
   Migration(version: 8, name: "quarantine", sql: PackageResources._008_quarantine_sql),
   Migration(version: 9, name: "people", sql: PackageResources._009_people_sql),
   Migration(version: 10, name: "audit_places", sql: PackageResources._010_audit_places_sql),
+  Migration(version: 11, name: "rules", sql: PackageResources._011_rules_sql),
+  Migration(version: 12, name: "suppressions", sql: PackageResources._012_suppressions_sql),
+  Migration(version: 13, name: "calibrations", sql: PackageResources._013_calibrations_sql),
+  Migration(version: 14, name: "notifications", sql: PackageResources._014_notifications_sql),
+  Migration(version: 15, name: "billing", sql: PackageResources._015_billing_sql),
+  Migration(version: 16, name: "assets", sql: PackageResources._016_assets_sql),
+  Migration(version: 18, name: "rollups", sql: PackageResources._018_rollups_sql),
   Migration(version: 23, name: "unchanged", sql: PackageResources._023_unchanged_sql),
 ]

@@ -1,13 +1,18 @@
 import Alerts
+import Assets
 import Basics
+import Billing
 import Devices
 import HTTP
+import HTTPClient
 import HTTPServer
 import Identity
 import Ingest
 import Migrations
 import Monitoring
+import Notifications
 import Operations
+import Overview
 import Places
 import PostgreSQL
 import Readings
@@ -34,6 +39,7 @@ struct Composition: Sendable {
     let lag = LoopLag(parts.loops.loops + [parts.writing], metrics: parts.metrics)
     let figures = Figures(database: database, metrics: parts.metrics)
     let partitions = ReadingPartitions(database: database, log: parts.log)
+    let rollups = RollupJob(database: database, log: parts.log)
     let monitoring = MonitoringJob(database: database, log: parts.log)
 
     health = HealthMonitor(
@@ -49,6 +55,8 @@ struct Composition: Sendable {
       ).routes
       + (parts.settings.isSet("METRICS_PORT")
         ? [] : MetricsRoutes(metrics: parts.metrics, audience: .privateAddresses).routes)
+    let client = HTTPClient(usesProxyEnvironment: true)
+    let stripe = parts.settings.stripe
     let api = [
       OrganizationRoutes(database: database).routes(gate),
       APIKeyRoutes(database: database, keys: keys).routes(gate),
@@ -68,6 +76,18 @@ struct Composition: Sendable {
         tokens: UnsubscribeTokens(secret: parts.settings.text("UNSUBSCRIBE_SECRET"), database: database),
         limiter: limiter
       ).routes,
+      AlertRuleRoutes(database: database).routes(gate),
+      SuppressionRoutes(database: database).routes(gate),
+      OverviewRoutes(database: database).routes(gate),
+      PolicyRoutes(database: database).routes(gate),
+      ContactRoutes(database: database).routes(gate),
+      NotificationSettingsRoutes(database: database).routes(gate),
+      DeliveryRoutes(database: database).routes(gate),
+      SMSConfigRoutes(database: database, box: parts.settings.secretBox).routes(gate),
+      TelnyxRoutes(database: database, keys: parts.settings.telnyxKeys).routes,
+      BillingRoutes(database: database, configuration: stripe, client: client, log: parts.log).routes(gate),
+      StripeRoutes(database: database, configuration: stripe).routes,
+      AssetRoutes(database: database, objects: parts.settings.objectStore(client), log: parts.log).routes(gate),
     ].flatMap { $0 }
     let ingest = IngestRoutes(
       database: database, keys: keys, home: parts.writing, clock: parts.clock, log: parts.log, metrics: parts.metrics
@@ -82,6 +102,7 @@ struct Composition: Sendable {
       Job("monitoring", every: .seconds(5)) { try await monitoring.run(at: $0) },
       Job("reading-partitions", every: .hours(1)) { try await partitions.run(at: $0) },
       Job("figures", every: .seconds(30)) { try await figures.count(at: $0) },
+      Job("rollups", every: .seconds(30)) { try await rollups.run(at: $0) },
     ]
   }
 

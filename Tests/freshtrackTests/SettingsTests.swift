@@ -48,6 +48,17 @@ struct SettingsTests {
         == ["PORT_FILE: the file /nowhere cannot be read as text"])
   }
 
+  @Test("of several encryption keys the first seals, and a short one stops the start")
+  func encryptionKeys() throws {
+    let (a, b) = (String(repeating: "0a", count: 32), String(repeating: "B1", count: 32))
+    let old = try #require(settings(["ENCRYPTION_KEY": a]).secretBox)
+    let both = try #require(settings(["ENCRYPTION_KEY": "\(b), \(a)"]).secretBox)
+    #expect(both.open(old.seal([1], context: ""), context: "") == [1])
+    #expect(old.open(both.seal([1], context: ""), context: "") == nil)
+    #expect(try settings([:]).secretBox == nil)
+    #expect(problems(["ENCRYPTION_KEY": "\(a),\(b.dropLast())"]).count == 1)
+  }
+
   @Test("every problem is told at once, a line for each")
   func allProblems() {
     let found = problems(

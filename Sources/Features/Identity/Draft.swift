@@ -11,7 +11,7 @@ public struct Draft {
 
   public let purpose: Purpose
   public var fields: Fields
-  private var columns = JSONWriter()
+  var columns = JSONWriter()
 
   public init(_ purpose: Purpose, body: ArraySlice<UInt8>) throws(InvalidBody) {
     self.init(purpose, try Fields(body: body))
@@ -102,7 +102,7 @@ public struct Draft {
 
   /// The body gives a value, or must. A new row takes the fallback of a field that is absent; a row that changes keeps
   /// its value.
-  private func asked(_ name: String, _ schema: @autoclosure () -> Schema, _ fallback: @autoclosure () -> [UInt8]? = nil)
+  func asked(_ name: String, _ schema: @autoclosure () -> Schema, _ fallback: @autoclosure () -> [UInt8]? = nil)
     -> Bool
   {
     if fields.present(name), !fields.isDescribing { return true }

@@ -85,6 +85,12 @@ public struct HTTPError: Error {
       .serviceUnavailable, "UNAVAILABLE", message, headers: seconds.map { [(.retryAfter, "\(max(1, $0))")] } ?? [])
   }
 
+  /// The operator has not given what this needs. `what` is the noun: "Text messages".
+  public static func notConfigured(_ what: String) -> HTTPError {
+    HTTPError(
+      .serviceUnavailable, "NOT_CONFIGURED", "\(what) cannot be used: this installation is not configured for it")
+  }
+
   /// Says nothing of the inside.
   public static let `internal` = HTTPError(
     .internalServerError, "INTERNAL_ERROR", "The server could not answer; the request id leads to the cause")

@@ -16,6 +16,8 @@ struct Setting: Sendable {
     case addressBlocks
     /// Starts with `https://` or `http://`.
     case url
+    /// Separated by commas, each of 32 bytes in hexadecimal digits.
+    case encryptionKeys
   }
 
   let name: String
@@ -27,9 +29,15 @@ struct Setting: Sendable {
   var isSecret = false
   /// When it has to be set, in words. Nil: never.
   var requirement: String?
+  /// The name that it had in the earlier system, which counts when the new one is not set.
+  var formerName: String?
+  /// What the kind does not say of a value: the problem with it, or nil.
+  var check: (@Sendable (String) -> String?)?
 
   /// The problem with this value, to follow the name of the setting. Nil: it is fine.
-  func problem(with value: String) -> String? {
+  func problem(with value: String) -> String? { problemOfKind(value) ?? check?(value) }
+
+  private func problemOfKind(_ value: String) -> String? {
     switch kind {
     case .text, .list: nil
     case .integer(let range):
@@ -43,6 +51,9 @@ struct Setting: Sendable {
         .map { "must be addresses or blocks such as 10.0.0.0/8, separated by commas; '\($0)' is none" }
     case .url:
       value.hasPrefix("https://") || value.hasPrefix("http://") ? nil : "must start with https:// or http://"
+    case .encryptionKeys:
+      Self.encryptionKeys(value) != nil
+        ? nil : "must be 64 hexadecimal digits, as `openssl rand -hex 32` makes them; several are separated by commas"
     }
   }
 
@@ -60,6 +71,13 @@ struct Setting: Sendable {
     }.filter { !$0.isEmpty }
   }
 
+  /// Nil when one of them has another length, or there is none.
+  static func encryptionKeys(_ value: String) -> [[UInt8]]? {
+    let items = items(value)
+    let keys = items.compactMap { Hex.decode($0) }.filter { $0.count == 32 }
+    return keys.isEmpty || keys.count != items.count ? nil : keys
+  }
+
   /// What the value may be, in words.
   var expectation: String {
     switch kind {
@@ -71,6 +89,7 @@ struct Setting: Sendable {
     case .list: "list, separated by commas"
     case .addressBlocks: "addresses or blocks such as `10.0.0.0/8`, separated by commas"
     case .url: "URL"
+    case .encryptionKeys: "64 hexadecimal digits, or several of these separated by commas"
     }
   }
 }

@@ -61,6 +61,17 @@ struct DescriptionTests {
     "POST /api/orgs/:organizationId/dashboard-layouts",
     // Not without deleting it softly before.
     "POST /api/admin/organizations/:organizationId/purge",
+    // There is one policy for each type of alert already.
+    "POST /api/orgs/:organizationId/notification-policies",
+    // They need a provider.
+    "GET /api/orgs/:organizationId/assets/:assetId/content",
+    "POST /api/orgs/:organizationId/assets/upload",
+    "POST /api/orgs/:organizationId/payments/checkout",
+    "POST /api/orgs/:organizationId/payments/portal",
+    "POST /api/webhooks/stripe",
+    "POST /api/webhooks/telnyx",
+    // Its field is no id.
+    "DELETE /api/orgs/:organizationId/alert-rules/:ruleId/fields/:field",
   ]
 
   /// What reads, what changes, what makes; then what deletes, from the leaves to the root, each brought back at once.
