@@ -92,6 +92,7 @@ let migrations = [
   "0014_notifications",
   "0015_billing",
   "0016_assets",
+  "0017_quarantine_once",
   "0018_rollups",
   "0023_unchanged",
 ]
@@ -141,7 +142,7 @@ let testTargets: [Target] = [
     name: "freshtrackTests",
     dependencies: [
       "freshtrack", "Basics", "ColdChain", "HTTP", "HTTPServer", "Identity", "JSON", "Runtime", "PostgreSQL",
-      "Migrations", "TestSupport",
+      "CPostgreSQL", "Migrations", "TestSupport",
     ],
     path: "Tests/freshtrackTests",
     swiftSettings: strict),
