@@ -87,6 +87,7 @@ private struct DevelopmentRun {
     for (name, value) in [
       ("HOST", "127.0.0.1"), ("SPOOL_DIR", "\(folder)/spool"), ("SPOOL_MAX_BYTES", "1073741824"),
       ("ENVIRONMENT", "development"), ("LOG_FORMAT", "text"), ("LOG_LEVEL", "warn"),
+      ("RATE_LIMIT_MAX", "0"),
     ] where environment[name, default: ""].isEmpty { environment[name] = value }
     return environment
   }

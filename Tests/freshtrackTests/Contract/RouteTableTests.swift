@@ -176,7 +176,12 @@ struct RouteTableTests {
   }
 
   /// References that an example is refused with for another reason, so that the refusal of a foreign one shows nothing.
-  private static let unreached: Set<String> = []
+  private static let unreached: Set<String> = [
+    // The slot is taken by the first.
+    "POST /api/orgs/:organizationId/dashboard-layouts entityId",
+    // It needs an address too.
+    "POST /api/orgs/:organizationId/escalation-contacts userId",
+  ]
 
   /// An id of `ids`, or a list of one, when the property holds such.
   private static func reference(_ property: Shape.Property, _ ids: [String: String]) -> String? {

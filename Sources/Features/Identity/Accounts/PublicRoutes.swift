@@ -39,9 +39,7 @@ public struct PublicRoutes: Sendable {
   @Sendable func askToUnsubscribe(_ request: Request) async throws -> Response {
     try admit(request)
     let text = request.query("token") ?? ""
-    guard let wish = try await tokens.read(text, now: request.received) else {
-      return OwnPage.html(.badRequest, "This link does not work any more", OwnPage.linkIsOver)
-    }
+    guard let wish = try await tokens.read(text, now: request.received) else { return try Self.linkIsOver(request) }
     let what = wish.kind == .all ? "all digests" : "the \(wish.kind.rawValue) digest"
     return OwnPage.html(
       .ok, "Unsubscribe",
@@ -55,14 +53,12 @@ public struct PublicRoutes: Sendable {
   /// JSON unless a page is asked for. The same again is a success again.
   @Sendable func unsubscribe(_ request: Request) async throws -> Response {
     try admit(request)
-    let wantsPage = request.header("Accept")?.contains("text/html") ?? false
     guard let wish = try await tokens.read(request.query("token") ?? "", now: request.received) else {
-      if wantsPage { return OwnPage.html(.badRequest, "This link does not work any more", OwnPage.linkIsOver) }
-      throw HTTPError.badRequest("The link is not valid any more")
+      return try Self.linkIsOver(request)
     }
     try await store.unsubscribe(
       wish, author: Audit.author(Principal(userId: wish.userId), request))
-    if wantsPage { return OwnPage.html(.ok, "Done", "<p>You will not get these mails any more.</p>") }
+    if Self.wantsPage(request) { return OwnPage.html(.ok, "Done", "<p>You will not get these mails any more.</p>") }
     return .json { json in
       json.object { json in
         json.field("success", true)
@@ -70,6 +66,17 @@ public struct PublicRoutes: Sendable {
         json.field("type", wish.kind.rawValue)
       }
     }
+  }
+
+  private static func wantsPage(_ request: Request) -> Bool {
+    request.header("Accept")?.contains("text/html") ?? false
+  }
+
+  private static func linkIsOver(_ request: Request) throws -> Response {
+    guard wantsPage(request) else { throw HTTPError.badRequest("The link is not valid any more") }
+    return OwnPage.html(
+      .badRequest, "This link does not work any more",
+      "<p>It is too old or was not copied whole. The link of a newer mail will do.</p>")
   }
 
   // MARK: - Availability
@@ -100,8 +107,6 @@ public struct PublicRoutes: Sendable {
 
 /// The few pages that the server shows itself: no script, no picture, nothing from elsewhere.
 private enum OwnPage {
-  static let linkIsOver = "<p>It is too old or was not copied whole. The link of a newer mail will do.</p>"
-
   /// `title` and `body` are HTML of the program's own.
   static func html(_ status: Status, _ title: String, _ body: String) -> Response {
     Response.html(

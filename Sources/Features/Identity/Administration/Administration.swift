@@ -33,7 +33,7 @@ struct PlatformLogQuery: Sendable {
   init(_ query: inout Query) {
     organizationId = query.uuid("organizationId")
     limit = query.int("limit", in: 1...1000, default: 100)
-    cursor = query.int("cursor", in: 1...Int.max)
+    cursor = query.int("cursor", in: 1...1 << 53)
   }
 }
 

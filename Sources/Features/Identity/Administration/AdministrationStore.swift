@@ -159,7 +159,8 @@ struct AdministrationStore: Sendable {
       ) l
       LEFT JOIN organizations o ON o.id = l.about_organization
       LEFT JOIN LATERAL (
-        SELECT email, full_name FROM profiles WHERE l.actor_type = 'user' AND user_id = l.actor_id::uuid
+        SELECT email, full_name FROM profiles
+        WHERE l.actor_type = 'user' AND user_id = uuid_member(jsonb_build_object('id', l.actor_id), 'id')
         ORDER BY created_at, id LIMIT 1
       ) p ON true
       ORDER BY l.seq DESC

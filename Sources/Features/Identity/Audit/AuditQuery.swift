@@ -37,6 +37,6 @@ struct AuditQuery: Sendable {
     start = query.instant("start")
     end = query.instant("end")
     limit = query.int("limit", in: 1...1000, default: 50)
-    cursor = query.int("cursor", in: 1...Int.max)
+    cursor = query.int("cursor", in: 1...1 << 53)
   }
 }

@@ -31,7 +31,8 @@ public struct MemberRoutes: Sendable {
         gate.delete(open + "/:invitationId", .admin, "Revoke an open invitation", revoke),
         gate.user(
           .post, "/api/invitations/accept", "Become a member by an invitation",
-          takes: .fields { $0.string("token", 1...256) }, gives: .one(.acceptedInvitation), accept),
+          takes: .fields { $0.string("token", 1...256) },
+          gives: .one(.acceptedInvitation).or(.status(.notFound)).or(.status(.gone)), accept),
       ].joined())
   }
 
@@ -97,6 +98,8 @@ struct NewInvitation {
   let expiresAt: Instant?
 
   init(_ fields: inout Fields) {
+    let schema = Schema.text(3...254).noted("Must be an e-mail address.", example: "inspector@example.com")
+    fields.note(Schema.Property("email", schema))
     let text = fields.string("email", 3...254)
     email = EmailAddress(text)
     if email == nil, !text.isEmpty { fields.problem("email", "must be an e-mail address") }
