@@ -67,7 +67,8 @@ public enum AlertStore {
       ), event AS (
         INSERT INTO events (organization_id, type, unit_id, payload, occurred_at)
         SELECT organization_id, 'alert.triggered', unit_id,
-          jsonb_build_object('alertId', id, 'alertType', alert_type, 'severity', severity), $12 FROM opened
+          jsonb_build_object('alertId', id, 'alertType', alert_type, 'severity', severity), $12
+        FROM opened WHERE status <> 'resolved'
       )
       SELECT id, incident_id,
         append_event_log(organization_id, $1, 'alert.triggered', 'alert', id, NULL, to_jsonb(ordered))

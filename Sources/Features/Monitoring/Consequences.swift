@@ -7,7 +7,7 @@ import PostgreSQL
 /// What the judgement of a batch of units means for incidents and alerts.
 struct Consequences {
   let now: Instant
-  private var added: [(unit: StoredState, rules: UnitRules, incident: Incident, isLate: Bool)] = []
+  private var added: [(unit: StoredState, rules: UnitRules, incident: Incident)] = []
   private var changed: [(unit: StoredState, rules: UnitRules, from: Incident, to: Incident)] = []
   private var withdrawn: [(unit: UUID, openedAt: Instant)] = []
   private var silent: [(unit: StoredState, rules: UnitRules, at: Instant)] = []
@@ -22,7 +22,7 @@ struct Consequences {
   mutating func collect(_ verdict: Monitor.Verdict, _ unit: StoredState, _ rules: UnitRules) {
     for change in verdict.changes {
       switch change {
-      case .added(let incident): added.append((unit, rules, incident, verdict.isLate))
+      case .added(let incident): added.append((unit, rules, incident))
       case .changed(let from, let to): changed.append((unit, rules, from, to))
       case .withdrawn(let incident): withdrawn.append((unit.unitId, incident.openedAt))
       }
@@ -94,7 +94,9 @@ struct Consequences {
         endedAt: entry.incident.closedAt)
     }
     let made = try await AlertStore.open(alerts, at: now, on: connection)
-    let units = Dictionary(uniqueKeysWithValues: zip(ids, added.map(\.unit.unitId)))
+    // What had ended when it was found is written down, and nobody is called.
+    let open = zip(ids, added).filter { $1.incident.closedAt == nil }
+    let units = Dictionary(uniqueKeysWithValues: open.map { ($0, $1.unit.unitId) })
     return made.compactMap { $0.incidentId.flatMap { units[$0] } }
   }
 

@@ -119,8 +119,6 @@ public enum Monitor {
     var state: UnitState
     var transitions: [Transition]
     var changes: [History.Change]
-    /// The past was judged again.
-    var isLate: Bool
   }
 
   private static func verdict(
@@ -154,7 +152,7 @@ public enum Monitor {
     let known = stored.state.incident.map { [$0] } ?? []
     return Verdict(
       state: machine.state, transitions: transitions,
-      changes: known == incidents ? [] : History.reconcile(known: known, evaluated: incidents), isLate: false)
+      changes: known == incidents ? [] : History.reconcile(known: known, evaluated: incidents))
   }
 
   /// What is to be judged again.
@@ -181,7 +179,7 @@ public enum Monitor {
     let concerned = past.stored.filter { $0.openedAt >= quiet || $0.openedAt == start.incident?.openedAt }
     return Verdict(
       state: evaluation.state, transitions: evaluation.transitions,
-      changes: History.reconcile(known: concerned, evaluated: evaluation.incidents), isLate: true)
+      changes: History.reconcile(known: concerned, evaluated: evaluation.incidents))
   }
 
   private static func keep(_ incident: Incident?, in incidents: inout [Incident]) {
