@@ -28,7 +28,8 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates libcurl4 libpq5 libssl3 libstdc++6 tzdata zlib1g \
  && rm -rf /var/lib/apt/lists/* \
  && groupadd --gid 10001 freshtrack \
- && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin freshtrack
+ && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin freshtrack \
+ && install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/freshtrack/spool
 
 COPY --from=build /out/freshtrack /usr/local/bin/freshtrack
 
@@ -39,7 +40,10 @@ LABEL org.opencontainers.image.title="FreshTrack" \
       org.opencontainers.image.description="Cold-chain monitoring backend" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-ENV HOST=0.0.0.0 PORT=3000 METRICS_PORT=9464
+ENV HOST=0.0.0.0 PORT=3000 METRICS_PORT=9464 SPOOL_DIR=/var/lib/freshtrack/spool
+
+# What sensors sent while the database was away. Mount a volume here, or it is gone with the container.
+VOLUME ["/var/lib/freshtrack/spool"]
 
 USER 10001:10001
 EXPOSE 3000 9464

@@ -92,6 +92,7 @@ let migrations = [
   "0014_notifications",
   "0015_billing",
   "0016_assets",
+  "0017_quarantine_once",
   "0018_rollups",
   "0023_unchanged",
 ]
@@ -103,7 +104,9 @@ let program: [Target] = [
     resources: migrations.map { .embedInCode("\($0).sql") }, swiftSettings: strict),
   .executableTarget(
     name: "freshtrack",
-    dependencies: (["CLinux"] + platformRooms + (domain + features).map(\.name) + ["Migrations"]).map { .byName(name: $0) },
+    dependencies: (["CLinux"] + platformRooms + (domain + features).map(\.name) + ["Migrations"]).map {
+      .byName(name: $0)
+    },
     path: "Sources/freshtrack", swiftSettings: strict),
 ]
 
@@ -141,7 +144,7 @@ let testTargets: [Target] = [
     name: "freshtrackTests",
     dependencies: [
       "freshtrack", "Basics", "Billing", "ColdChain", "HTTP", "HTTPClient", "HTTPServer", "Identity", "JSON", "Runtime",
-      "PostgreSQL", "Migrations", "TestSupport",
+      "PostgreSQL", "CPostgreSQL", "Migrations", "TestSupport",
     ],
     path: "Tests/freshtrackTests",
     swiftSettings: strict),

@@ -18,6 +18,7 @@ public let all: [Migration] = [
   Migration(version: 14, name: "notifications", sql: PackageResources._014_notifications_sql),
   Migration(version: 15, name: "billing", sql: PackageResources._015_billing_sql),
   Migration(version: 16, name: "assets", sql: PackageResources._016_assets_sql),
+  Migration(version: 17, name: "quarantine_once", sql: PackageResources._017_quarantine_once_sql),
   Migration(version: 18, name: "rollups", sql: PackageResources._018_rollups_sql),
   Migration(version: 23, name: "unchanged", sql: PackageResources._023_unchanged_sql),
 ]

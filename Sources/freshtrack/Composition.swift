@@ -27,6 +27,7 @@ struct Composition: Sendable {
   let metricsRoutes: [Route]
   let jobs: [Job]
   let board: JobBoard
+  let ingest: IngestRoutes
 
   init(_ parts: Parts) throws(Failure) {
     let database = parts.database
@@ -41,12 +42,14 @@ struct Composition: Sendable {
     let partitions = ReadingPartitions(database: database, log: parts.log)
     let rollups = RollupJob(database: database, log: parts.log)
     let monitoring = MonitoringJob(database: database, log: parts.log)
+    let quarantine = QuarantineReplay(
+      database: database, home: parts.writing, clock: parts.clock, log: parts.log, metrics: parts.metrics)
 
     health = HealthMonitor(
       checks: [
-        DatabaseChecks.reachable(database), DatabaseChecks.migrated(database, Schema.migrator), board.check, lag.check,
-        Memory.check,
-      ], clock: parts.clock)
+        DatabaseChecks.reachable(database, isVital: parts.spool?.isAccepting != true),
+        DatabaseChecks.migrated(database, Schema.migrator), board.check, lag.check, Memory.check,
+      ] + Self.checks(parts.spool), clock: parts.clock)
 
     let operations =
       HealthRoutes(
@@ -67,6 +70,7 @@ struct Composition: Sendable {
       DeviceRoutes(database: database).routes(gate),
       ReadingRoutes(database: database).routes(gate),
       AlertRoutes(database: database).routes(gate),
+      QuarantineRoutes(quarantine).routes(gate),
       MemberRoutes(database: database).routes(gate),
       AuditRoutes(database: database).routes(gate),
       AccountRoutes(database: database).routes(gate),
@@ -90,10 +94,12 @@ struct Composition: Sendable {
       StripeRoutes(database: database, configuration: stripe).routes,
       AssetRoutes(database: database, objects: parts.settings.objectStore(client), log: parts.log).routes(gate),
     ].flatMap { $0 }
-    let ingest = IngestRoutes(
-      database: database, keys: keys, home: parts.writing, clock: parts.clock, log: parts.log, metrics: parts.metrics
-    ).routes
-    let described = operations + ingest + (parts.settings.flag("READ_ONLY") ? api.map(Self.frozen) : api)
+    ingest = IngestRoutes(
+      database: database, keys: keys, home: parts.writing, clock: parts.clock, log: parts.log, metrics: parts.metrics,
+      spool: parts.spool, isAway: parts.isDatabaseAway,
+      isReady: { try await Schema.require(on: database, log: parts.log) })
+    let described =
+      operations + ingest.routes + (parts.settings.flag("READ_ONLY") ? api.map(Self.frozen) : api)
     routes = described + DocumentationRoutes(of: described, version: programVersion).routes
     metricsRoutes = MetricsRoutes(metrics: parts.metrics, audience: .anyone).routes
 
@@ -105,6 +111,7 @@ struct Composition: Sendable {
       Job("figures", every: .seconds(30)) { try await figures.count(at: $0) },
       Job("seals", every: .hours(1)) { _ in try await seals.run() },
       Job("rollups", every: .seconds(30)) { try await rollups.run(at: $0) },
+      Job("quarantine", every: .minutes(1)) { try await quarantine.run(at: $0) },
     ]
   }
 
@@ -119,6 +126,16 @@ struct Composition: Sendable {
     /// It writes readings.
     let writing: EventLoop
     let clock: WallClock
+    let spool: Spool?
+    /// It could not be reached at the start.
+    let isDatabaseAway: Bool
+  }
+
+  private static func checks(_ spool: Spool?) -> [HealthCheck] {
+    guard let spool else { return [] }
+    return [
+      HealthCheck("spool") { spool.concern.map { .init(.warn, $0) } ?? .pass }
+    ]
   }
 
   /// READ_ONLY: what a user would change answers 503.

@@ -2,6 +2,7 @@ import Basics
 import Dispatch
 import Glibc
 import HTTPServer
+import Ingest
 import Operations
 import PostgreSQL
 import Runtime
@@ -25,6 +26,7 @@ struct Server: Sendable {
   private let servers: [HTTPServer]
   private let runner: JobRunner
   private let grace: Duration
+  private let spool: Spool?
 
   /// Starts it. Throws a ``Failure`` that says what to do when it cannot.
   init(_ settings: Settings, work: Work) throws {
@@ -35,14 +37,16 @@ struct Server: Sendable {
     Self.raiseDescriptorLimit()
     let database = try settings.database(log, metrics)
     self.database = database
-    let log = log
-    try EventLoop.run { try await Schema.require(on: database, log: log) }
+    let spool = work == .jobs ? nil : try settings.spool(log, metrics)
+    self.spool = spool
+    let isAway = try Self.isAway(database, hasSpool: spool != nil, log)
     loops = LoopGroup(count: settings.int("LOOPS") ?? max(1, Int(sysconf(CInt(_SC_NPROCESSORS_ONLN)))))
     writing = EventLoop(index: loops.loops.count)
     composition = try Composition(
       .init(
-        settings: settings, log: log, metrics: metrics, database: database, loops: loops, writing: writing, clock: clock
-      ))
+        settings: settings, log: log, metrics: metrics, database: database, loops: loops, writing: writing,
+        clock: clock,
+        spool: spool, isDatabaseAway: isAway))
     grace = settings.duration("SHUTDOWN_GRACE")
 
     var servers: [HTTPServer] = []
@@ -60,6 +64,7 @@ struct Server: Sendable {
     }
     self.servers = servers
     runner = JobRunner(board: composition.board)
+    if work != .jobs { composition.ingest.start(on: loops.loops[0]) }
     if work != .requests { runner.start(composition.jobs, on: loops.loops) }
     log.info(
       "listening",
@@ -78,12 +83,26 @@ struct Server: Sendable {
     try? EventLoop.run {
       for server in servers { await server.drain(within: grace) }
       await runner.stop()
+      await composition.ingest.stop()
     }
     for loop in loops.loops + [writing] { loop.execute { [database] in database.close() } }
     loops.stop()
     writing.stop()
+    spool?.close()
     log.info("stopped")
     LogOutput.standard.flush()
+  }
+
+  /// Throws unless the program can work on this database. With a spool it also starts while the database cannot be reached: what
+  /// sensors send is taken meanwhile.
+  private static func isAway(_ database: Database, hasSpool: Bool, _ log: Log) throws -> Bool {
+    do {
+      try EventLoop.run { try await Schema.require(on: database, log: log) }
+      return false
+    } catch let failure as Failure where hasSpool && failure.code == .unavailable {
+      log.error("started without the database", ["reason": .string(failure.description)])
+      return true
+    }
   }
 
   /// The kernel lets several processes share a port when all of them ask for it, as our loops do among themselves. Two

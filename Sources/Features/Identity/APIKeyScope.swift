@@ -13,6 +13,11 @@ public struct IngestScope: Sendable, Equatable {
   /// The key speaks only for units of this site.
   public let siteId: UUID?
 
+  /// What ``APIKeys`` has made before, read back from where the request waited.
+  public init(confirmedEarlier organizationId: UUID, apiKeyId: UUID, siteId: UUID?) {
+    self.init(organizationId: organizationId, apiKeyId: apiKeyId, siteId: siteId)
+  }
+
   init(organizationId: UUID, apiKeyId: UUID, siteId: UUID?) {
     self.organizationId = organizationId
     self.apiKeyId = apiKeyId

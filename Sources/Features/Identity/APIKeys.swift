@@ -2,6 +2,7 @@ import Basics
 import Crypto
 import HTTP
 import PostgreSQL
+import Runtime
 import Synchronization
 
 /// Checks API keys. A key that was seen within the last second costs one hash and one look-up, and no statement.
@@ -14,6 +15,12 @@ public final class APIKeys: Sendable {
 
   /// How long an answer of the database is taken as it is: also how late the revocation by another server can be.
   private static let freshness = Duration.seconds(1)
+
+  /// Not either when the clock was set back since.
+  private static func isFresh(_ entry: Entry?, at now: Instant) -> Bool {
+    guard let entry else { return false }
+    return entry.freshUntil > now && entry.freshUntil - now <= freshness
+  }
 
   private struct State {
     var cache = TwoGenerationCache<String, Entry>(capacity: 4096)
@@ -66,11 +73,59 @@ public final class APIKeys: Sendable {
     guard let key = APIKey(header) else { throw Self.invalid }
     let hash = key.secretHash
     var entry = state.withLock { $0.cache.value(for: key.keyId) }
-    if entry.map({ $0.freshUntil <= request.received }) ?? true {
+    if !Self.isFresh(entry, at: request.received) {
       entry = try await refreshed(key.keyId, hash, known: entry, now: request.received)
     }
-    guard let record = entry?.record, constantTimeEqual(record.secretHash, hash) else { throw Self.invalid }
-    if let expiresAt = record.expiresAt, expiresAt <= request.received { throw Self.invalid }
+    return try Self.check(entry?.record, hash, scope, at: request.received)
+  }
+
+  /// The same for a request that must not wait for the database: whoever was known before is known still, and a key that
+  /// nobody can be asked about now is given as it was presented.
+  ///
+  /// - Parameter isDatabaseAway: it is known to be, so that nobody asks it.
+  public func identify(
+    _ request: Request, scope: APIKeyScope, isDatabaseAway: Bool
+  ) async throws -> KeyHolder {
+    guard let header = Self.header(of: request) else { throw HTTPError.unauthorized("An API key is required") }
+    guard let key = APIKey(header) else { throw Self.invalid }
+    let hash = key.secretHash
+    let known = state.withLock { $0.cache.value(for: key.keyId) }
+    var entry = known
+    if !Self.isFresh(known, at: request.received) {
+      if isDatabaseAway {
+        if known?.record == nil { entry = nil }
+      } else {
+        entry = try await asked(key.keyId, hash, known: known, now: request.received)
+      }
+    }
+    guard let entry else { return .unverified(PresentedKey(keyId: key.keyId, secretHash: hash)) }
+    return .known(try Self.check(entry.record, hash, scope, at: request.received))
+  }
+
+  /// Nil when the database does not answer in time and this key has not been seen.
+  private func asked(_ keyId: String, _ hash: [UInt8], known: Entry?, now: Instant) async throws -> Entry? {
+    let patience: Duration = known?.record == nil ? .milliseconds(700) : .milliseconds(250)
+    do {
+      let answer = try await Reactor.current.result(within: patience) {
+        try await self.refreshed(keyId, hash, known: known, now: now)
+      }
+      return answer ?? (known?.record == nil ? nil : known)
+    } catch let error as DatabaseError where error.isUnavailable {
+      return nil
+    }
+  }
+
+  /// For whom a key speaks that was presented at `instant`, when nobody could be asked. Nil: it was wrong, or not for that.
+  public func confirm(_ key: PresentedKey, scope: APIKeyScope, at instant: Instant) async throws -> IngestScope? {
+    let record = try await load(key.keyId, key.secretHash, validAt: instant)
+    return try? Self.check(record, key.secretHash, scope, at: instant)
+  }
+
+  private static func check(
+    _ record: Record?, _ hash: [UInt8], _ scope: APIKeyScope, at instant: Instant
+  ) throws(HTTPError) -> IngestScope {
+    guard let record, constantTimeEqual(record.secretHash, hash) else { throw invalid }
+    if let expiresAt = record.expiresAt, expiresAt <= instant { throw invalid }
     guard record.scopes.contains(scope) else {
       throw HTTPError.forbidden("This API key does not have the scope \(scope.rawValue)")
     }
@@ -101,8 +156,9 @@ public final class APIKeys: Sendable {
     }
   }
 
-  /// Also notes the use of a key, once a minute, when its secret is right.
-  private func load(_ keyId: String, _ hash: [UInt8]) async throws -> Record? {
+  /// Also notes the use of a key, once a minute, when its secret is right. With `instant`, one that was revoked later
+  /// than that counts.
+  private func load(_ keyId: String, _ hash: [UInt8], validAt instant: Instant? = nil) async throws -> Record? {
     let rows = try await database.query(
       """
       WITH used AS (
@@ -112,13 +168,31 @@ public final class APIKeys: Sendable {
       )
       SELECT k.organization_id, k.id, k.site_id, k.secret_hash, k.scopes, k.expires_at
       FROM api_keys k JOIN organizations o ON o.id = k.organization_id AND o.deleted_at IS NULL
-      WHERE k.key_id = $1 AND k.revoked_at IS NULL
-      """, [.text(keyId), .bytes(hash)])
+      WHERE k.key_id = $1 AND (k.revoked_at IS NULL OR k.revoked_at > $3::timestamptz)
+      """, [.text(keyId), .bytes(hash), .optional(instant)], timeout: .seconds(2))
     guard let row = rows.first else { return nil }
     return Record(
       scope: IngestScope(
         organizationId: try row.uuid(0), apiKeyId: try row.uuid(1), siteId: try row.optionalUUID(2)),
       secretHash: try row.bytes(3), scopes: try row.texts(4).compactMap { $0.flatMap(APIKeyScope.init(rawValue:)) },
       expiresAt: try row.optionalInstant(5))
+  }
+}
+
+/// Who sent a request.
+public enum KeyHolder: Sendable {
+  case known(IngestScope)
+  case unverified(PresentedKey)
+}
+
+/// A key that came with a request, without its secret.
+public struct PresentedKey: Sendable, Hashable {
+  public let keyId: String
+  /// SHA-256.
+  public let secretHash: [UInt8]
+
+  public init(keyId: String, secretHash: [UInt8]) {
+    self.keyId = keyId
+    self.secretHash = secretHash
   }
 }

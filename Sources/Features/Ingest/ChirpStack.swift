@@ -27,7 +27,7 @@ extension NetworkMessage {
   /// `time` is the same on every delivery of an uplink. There are no keys of sessions: the address of the device, which each
   /// join changes, stands for them.
   static func chirpStack(
-    _ root: JSONValue, event: String?, _ scope: IngestScope, arrivedAt: Instant
+    _ root: JSONValue, event: ChirpStackEvent?, _ scope: IngestScope, arrivedAt: Instant
   ) -> NetworkMessage {
     let info = root["deviceInfo"]
     let devEUI = info?["devEui"]?.string.flatMap(normalizedEUI)
@@ -38,8 +38,7 @@ extension NetworkMessage {
     }
     guard let devEUI, let deviceID else { return unusable(.malformed, "deviceInfo has no devEui") }
     let receivedAt = root["time"].flatMap(instant) ?? gatewayTime(root["rxInfo"])
-    let told = event ?? (root["rxInfo"] != nil && root["txInfo"] != nil ? "up" : "")
-    guard let event = ChirpStackEvent(rawValue: told) else {
+    guard let event = event ?? (root["rxInfo"] != nil && root["txInfo"] != nil ? .up : nil) else {
       return unusable(.unknownType, "none of the events that this server knows")
     }
     guard event == .up else {

@@ -7,6 +7,7 @@ final class IngestMetrics: Sendable {
   private let quarantined: CounterHandle
   private let ignored: CounterHandle
   private let refused: CounterHandle
+  private let spooled: CounterHandle
   private let unavailable: CounterHandle
   private let readings: CounterHandle
   private let alerts: CounterHandle
@@ -22,6 +23,8 @@ final class IngestMetrics: Sendable {
     quarantined = outcomes.handle(["quarantined"])
     ignored = outcomes.handle(["ignored"])
     refused = outcomes.handle(["refused"])
+    // Counted again by what becomes of them.
+    spooled = outcomes.handle(["spooled"])
     unavailable = outcomes.handle(["unavailable"])
     readings = metrics.counter("freshtrack_sensor_readings_total", help: "Readings stored.").handle()
     alerts = metrics.counter("ingest_alerts_opened_total", help: "Alerts that readings opened.").handle()
@@ -52,7 +55,13 @@ final class IngestMetrics: Sendable {
     case .success(.quarantined): quarantined.add()
     case .success(.ignored): ignored.add()
     case .success(.foreign), .success(.refused): refused.add()
-    case .failure: unavailable.add()
+    // The spool may take it yet.
+    case .failure: break
     }
   }
+
+  /// On disk, so many messages.
+  func kept(_ count: Int) { spooled.add(count) }
+  /// Nothing could take them.
+  func lost(_ count: Int) { unavailable.add(count) }
 }

@@ -1,5 +1,4 @@
 import Basics
-import ColdChain
 import HTTP
 import HTTPServer
 import Identity
@@ -16,15 +15,40 @@ public struct IngestRoutes: Sendable {
 
   private let keys: APIKeys
   private let writer: WriterDoor
+  private let reception: Reception
+  private let replay: SpoolReplay?
 
-  /// - Parameter home: the loop on which everything is written; it may serve requests too.
+  /// - Parameters:
+  ///   - home: the loop on which everything is written; it may serve requests too.
+  ///   - spool: where requests wait while the database is away. Nil: they are refused then.
+  ///   - isAway: the database could not be reached at the start. Nothing is written to it before `isReady` has returned.
+  ///   - isReady: throws while the database cannot be worked with.
   public init(
-    database: Database, keys: APIKeys, home: EventLoop, clock: WallClock, log: Log, metrics: Metrics
+    database: Database, keys: APIKeys, home: EventLoop, clock: WallClock, log: Log, metrics: Metrics,
+    spool: Spool? = nil, isAway: Bool = false, isReady: @escaping @Sendable () async throws -> Void = {}
   ) {
     self.keys = keys
+    let figures = IngestMetrics(metrics)
+    let circuit = Circuit(isAway: isAway, log: log)
     writer = WriterDoor(
-      home: home, database: database, clock: clock, log: log, metrics: IngestMetrics(metrics))
+      home: home, database: database, clock: clock, log: log, metrics: figures,
+      budget: spool == nil ? .milliseconds(2300) : .milliseconds(1500))
+    let patient = WriterDoor(
+      home: home, database: database, clock: clock, log: log, metrics: figures, budget: .seconds(25), triesAgain: false)
+    reception = Reception(keys: keys, writer: writer, spool: spool, circuit: circuit, metrics: figures)
+    replay = spool.map { spool in
+      SpoolReplay {
+        Replayer(
+          spool, keys: keys, writer: patient, database: database, circuit: circuit, log: log, isReady: isReady)
+      }
+    }
   }
+
+  /// Starts to bring into the database what waits in the spool.
+  public func start(on loop: EventLoop) { replay?.start(on: loop) }
+
+  /// Returns when nothing is under way any more, or after 5 s. What waits goes on waiting.
+  public func stop() async { await replay?.stop() }
 
   public var routes: [Route] {
     [
@@ -52,49 +76,29 @@ public struct IngestRoutes: Sendable {
   /// With a valid key the answer is 2xx whatever the message says: The Things Stack counts anything else against the whole
   /// webhook, for every device. 400 only for what is no JSON and so can belong to nobody; 503 when it could not be made durable.
   @Sendable private func theThingsStack(_ request: Request) async throws -> Response {
-    try await webhook(request) { root, scope in
-      .theThingsStack(root, scope, arrivedAt: request.received)
-    }
+    try await webhook(request, at: .theThingsStack)
   }
 
   /// The same for ChirpStack's HTTP integration, which names the kind of its message in the query.
   @Sendable private func chirpStack(_ request: Request) async throws -> Response {
-    let event = request.query("event")
-    return try await webhook(request) { root, scope in
-      .chirpStack(root, event: event, scope, arrivedAt: request.received)
+    try await webhook(request, at: .chirpStack(request.query("event").flatMap(ChirpStackEvent.init)))
+  }
+
+  private func webhook(_ request: Request, at door: IngestDoor) async throws -> Response {
+    switch try await reception.take(request, at: door) {
+    case .settled(let settled): Self.answer(settled[0])
+    case .spooled: Self.spooled
     }
   }
 
-  private func webhook(
-    _ request: Request, _ read: (JSONValue, IngestScope) -> NetworkMessage
-  ) async throws -> Response {
-    let scope = try await keys.authenticate(request, scope: .ingest)
-    let document: JSONDocument
-    do throws(JSONError) {
-      document = try JSONDocument(request.body)
-    } catch {
-      throw HTTPError.badRequest("The body is not JSON: \(error.reason) at byte \(error.offset)", code: "INVALID_JSON")
-    }
-    let message = read(document.root, scope)
-    let settled: Settled
-    do throws(WriteFailure) {
-      settled = try await writer.write(intake(message, request, scope))
-    } catch {
-      throw Self.notDurable
-    }
-    return Self.answer(settled)
-  }
-
-  private func intake(_ message: NetworkMessage, _ request: Request, _ scope: IngestScope) -> Intake {
-    switch message {
-    case .uplink(let uplink): .uplink(uplink, body: request.body)
-    case .deviceEvent(let event): .deviceEvent(event, body: request.body)
-    case .unusable(let reason, let detail, let devEUI, let deviceID, let applicationID):
-      .quarantine(
-        QuarantinedUplink(
-          id: .v7(at: request.received), organizationId: scope.organizationId, apiKeyId: scope.apiKeyId, reason: reason,
-          detail: detail, devEUI: devEUI, deviceID: deviceID, applicationID: applicationID,
-          receivedAt: request.received, body: Array(request.body)))
+  private static var spooled: Response {
+    .json { json in
+      json.object { json in
+        json.field("success", true)
+        json.field("message", "Kept until the database is back")
+        json.field("alertsTriggered", 0)
+        json.field("status", "spooled")
+      }
     }
   }
 
@@ -127,19 +131,31 @@ public struct IngestRoutes: Sendable {
     }
   }
 
-  private static let notDurable = HTTPError.unavailable("The message could not be stored; send it again", retryAfter: 5)
-
   // MARK: - Readings of other senders
 
   @Sendable private func readings(_ request: Request) async throws -> Response {
-    let scope = try await keys.authenticate(request, scope: .ingest)
-    let intakes = try SampleReader.read(request.body, scope, arrivedAt: request.received)
-    let settled: [Settled]
-    do throws(WriteFailure) {
-      settled = try await writer.write(intakes)
-    } catch {
-      throw Self.notDurable
+    switch try await reception.take(request, at: .readings) {
+    case .settled(let settled): try Self.answer(settled)
+    case .spooled(let count): Self.spooled(count)
     }
+  }
+
+  private static func spooled(_ count: Int) -> Response {
+    .json { json in
+      json.object { json in
+        json.field("success", true)
+        json.field("insertedCount", 0)
+        json.array("readingIds") { _ in }
+        json.field("alertsTriggered", 0)
+        json.field("status", "spooled")
+        json.array("results") { json in
+          for _ in 0..<count { json.object { $0.field("status", "spooled") } }
+        }
+      }
+    }
+  }
+
+  private static func answer(_ settled: [Settled]) throws(HTTPError) -> Response {
     if settled.allSatisfy({ if case .foreign = $0 { true } else { false } }) {
       throw HTTPError.forbidden("None of the readings belongs to this organization")
     }
@@ -193,8 +209,9 @@ extension Settled {
 }
 
 extension Schema {
-  private enum Outcome: String, CaseIterable { case stored, duplicate, quarantined, ignored }
-  private enum ReadingOutcome: String, CaseIterable { case stored, duplicate, refused }
+  private enum Outcome: String, CaseIterable { case stored, duplicate, quarantined, spooled, ignored }
+  private enum ReadingOutcome: String, CaseIterable { case stored, duplicate, refused, spooled }
+  private enum Whole: String, CaseIterable { case spooled }
 
   /// What became of a message.
   fileprivate static let taken = Schema.object(
@@ -209,6 +226,7 @@ extension Schema {
     "TakenReadings",
     [
       .bool("success"), .integer("insertedCount"), .array("readingIds", of: .uuid), .integer("alertsTriggered"),
+      .choice("status", Whole.self).optional,
       .array(
         "results",
         of: .object([

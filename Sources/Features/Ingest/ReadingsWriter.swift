@@ -18,9 +18,18 @@ final class WriterDoor: Sendable {
   private let writers: LoopLocal<ReadingsWriter>
   private let gathered = LoopLocal { _ in Gathered() }
 
-  init(home: EventLoop, database: Database, clock: WallClock, log: Log, metrics: IngestMetrics) {
+  /// - Parameters:
+  ///   - budget: what is not durable by then is not acknowledged.
+  ///   - triesAgain: until then, while the database is away.
+  init(
+    home: EventLoop, database: Database, clock: WallClock, log: Log, metrics: IngestMetrics,
+    budget: Duration = .milliseconds(2300), triesAgain: Bool = true
+  ) {
     self.home = home
-    writers = LoopLocal { _ in ReadingsWriter(database: database, clock: clock, log: log, metrics: metrics) }
+    writers = LoopLocal { _ in
+      ReadingsWriter(
+        database: database, clock: clock, log: log, metrics: metrics, budget: budget, triesAgain: triesAgain)
+    }
   }
 
   /// What one loop has gathered for the writer of another.
@@ -28,7 +37,7 @@ final class WriterDoor: Sendable {
     var waiting: [Waiting] = []
   }
 
-  /// Returns once it is committed. Throws ``WriteFailure`` after ``ReadingsWriter/budget`` at the latest.
+  /// Returns once it is committed. Throws ``WriteFailure`` after the budget at the latest.
   func write(_ intake: Intake) async throws(WriteFailure) -> Settled {
     try await withUnsafeContinuation { hand(over: Waiting(intake, .one($0))) }.get()
   }
@@ -116,28 +125,33 @@ final class ReadingsWriter {
   /// How many may be in one transaction, and how many may wait.
   private static let batchMax = 1000
   private static let waitingMax = 8000
-  /// The Things Stack gives up after 5 s, and the whole request has 2.5 s; what is not durable by then is not acknowledged.
-  static let budget = Duration.milliseconds(2300)
-  private static let budgetNanoseconds = UInt64(budget.microseconds) * 1000
 
   private let database: Database
   private let clock: WallClock
   private let log: Log
   private let metrics: IngestMetrics
+  private let budget: Duration
+  private let triesAgain: Bool
+  private let budgetNanoseconds: UInt64
   private let memory = Memory()
   private var waiting: [Waiting] = []
   private var inFlight: [Waiting] = []
   private var isFlushing = false
   private var isWatching = false
 
-  init(database: Database, clock: WallClock, log: Log, metrics: IngestMetrics) {
+  init(
+    database: Database, clock: WallClock, log: Log, metrics: IngestMetrics, budget: Duration, triesAgain: Bool
+  ) {
+    self.triesAgain = triesAgain
+    self.budget = budget
+    budgetNanoseconds = UInt64(budget.microseconds) * 1000
     self.database = database
     self.clock = clock
     self.log = log
     self.metrics = metrics
   }
 
-  /// Answers each once it is committed, or after ``budget`` at the latest. Those that find too many before them fail at once.
+  /// Answers each once it is committed, or after the budget at the latest. Those that find too many before them fail at once.
   func take(_ some: [Waiting]) {
     for one in some {
       if waiting.count < Self.waitingMax { waiting.append(one) } else { one.settle(.failure(.unavailable)) }
@@ -171,7 +185,7 @@ final class ReadingsWriter {
 
   private func giveUp(on some: [Waiting]) {
     let now = MonotonicClock.nanoseconds()
-    for one in some where !one.isAnswered && now &- one.since >= Self.budgetNanoseconds {
+    for one in some where !one.isAnswered && now &- one.since >= budgetNanoseconds {
       metrics.settled(.failure(.unavailable), seconds: Double(now &- one.since) / 1e9)
       one.settle(.failure(.unavailable))
     }
@@ -182,7 +196,7 @@ final class ReadingsWriter {
     let taken = Array(waiting[..<count])
     waiting.removeFirst(count)
     inFlight = taken
-    let deadline = (taken.map(\.since).min() ?? 0) + Self.budgetNanoseconds
+    let deadline = (taken.map(\.since).min() ?? 0) + budgetNanoseconds
     let started = MonotonicClock.nanoseconds()
     let answers = await settle(taken.map(\.intake), before: deadline)
     let ended = MonotonicClock.nanoseconds()
@@ -202,7 +216,7 @@ final class ReadingsWriter {
     while true {
       do {
         let memory = memory
-        return try await database.withConnection { connection in
+        return try await database.withConnection(timeout: budget) { connection in
           try await batch.commit(memory, on: connection).map { .success($0) }
         }
       } catch {
@@ -211,7 +225,7 @@ final class ReadingsWriter {
           return await separate(intakes, error, before: deadline)
         }
         log.warn("flush failed", ["count": .int(intakes.count), "error": .string(database.label)])
-        guard await pause(before: deadline) else { return intakes.map { _ in .failure(.unavailable) } }
+        guard triesAgain, await pause(before: deadline) else { return intakes.map { _ in .failure(.unavailable) } }
       }
     }
   }

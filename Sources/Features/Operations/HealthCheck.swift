@@ -35,12 +35,17 @@ public struct HealthCheck: Sendable {
 
   public let name: String
   /// Without it no request can be served: a failure makes the whole unhealthy, and 503. Others only degrade it.
-  public let isVital: Bool
+  public var isVital: Bool { vital() }
   let run: @Sendable () async -> Finding
+  private let vital: @Sendable () -> Bool
 
-  public init(_ name: String, isVital: Bool = false, run: @escaping @Sendable () async -> Finding) {
+  /// - Parameter isVital: asked again at each report.
+  public init(
+    _ name: String, isVital: @escaping @autoclosure @Sendable () -> Bool = false,
+    run: @escaping @Sendable () async -> Finding
+  ) {
     self.name = name
-    self.isVital = isVital
+    vital = isVital
     self.run = run
   }
 }

@@ -9,6 +9,8 @@ public final class Connection {
   let link: Link
   let configuration: DatabaseConfiguration
   var cache = StatementCache()
+  /// In place of the configuration's, while it is lent.
+  var statementTimeout: Duration?
   /// BEGIN goes out together with the first statement.
   private var beginIsDue = false
   /// A cancellation may still arrive at the server, or the session is in a state that we did not make.
@@ -179,7 +181,7 @@ extension Connection {
     _ statements: [Statement], timeout: Duration?, isCancellable: Bool, isFirstSilent: Bool = false,
     _ take: (OpaquePointer) throws(DatabaseError) -> Void
   ) async throws(DatabaseError) {
-    try link.begin(timeout: timeout ?? configuration.statementTimeout, isCancellable: isCancellable)
+    try link.begin(timeout: timeout ?? statementTimeout ?? configuration.statementTimeout, isCancellable: isCancellable)
     defer { link.end() }
     let steps = try send(statements, timeout: timeout, areNamed: !isFirstSilent)
     let skipped = isFirstSilent ? 1 : 0
@@ -346,7 +348,7 @@ extension Connection {
   func simpleQuery(
     _ sql: SQL, timeout: Duration?, _ body: (OpaquePointer) async throws(DatabaseError) -> Void
   ) async throws(DatabaseError) {
-    try link.begin(timeout: timeout ?? configuration.statementTimeout, isCancellable: true)
+    try link.begin(timeout: timeout ?? statementTimeout ?? configuration.statementTimeout, isCancellable: true)
     defer { link.end() }
     guard let pg = link.pg, PQexitPipelineMode(pg) == 1, PQsendQuery(pg, sql.text) == 1, link.flush() else {
       let error = link.failure ?? DatabaseError(.connectionLost, link.lastMessage)

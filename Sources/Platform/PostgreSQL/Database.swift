@@ -80,8 +80,14 @@ public final class Database: Sendable {
   }
 
   /// Lends one connection to `body`. It must not leave a transaction open, nor keep the connection.
-  public func withConnection<R>(_ body: (Connection) async throws -> R) async throws -> R {
-    let lease = try await acquire()
+  ///
+  /// - Parameter timeout: for getting the connection, and then for each statement that does not ask for its own.
+  public func withConnection<R>(
+    timeout: Duration? = nil, _ body: (Connection) async throws -> R
+  ) async throws -> R {
+    let lease = try await acquire(within: timeout)
+    lease.connection.statementTimeout = timeout
+    defer { lease.connection.statementTimeout = nil }
     do {
       let result = try await body(lease.connection)
       pools.value.release(lease)
@@ -126,9 +132,9 @@ public final class Database: Sendable {
   /// Closes, on the calling loop, what is idle now and everything else as it comes back. New callers are refused.
   public func close() { pools.value.close() }
 
-  private func acquire() async throws(DatabaseError) -> Pool.Lease {
+  private func acquire(within timeout: Duration? = nil) async throws(DatabaseError) -> Pool.Lease {
     do {
-      return try await pools.value.acquire()
+      return try await pools.value.acquire(within: timeout)
     } catch {
       metrics.count(error)
       throw error

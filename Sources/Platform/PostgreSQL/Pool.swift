@@ -52,7 +52,8 @@ final class Pool {
 
   // MARK: - Lending
 
-  func acquire() async throws(DatabaseError) -> Lease {
+  /// - Parameter time: at most that of the configuration.
+  func acquire(within time: Duration? = nil) async throws(DatabaseError) -> Lease {
     if Task.isCancelled { throw DatabaseError(.cancelled, "the task was cancelled before it had a connection") }
     lastWaiter += 1
     let waiter = lastWaiter
@@ -63,14 +64,18 @@ final class Pool {
     case .unavailable: throw lastFailure
     case .full:
       throw DatabaseError(.poolExhausted, "\(configuration.waitersMax) callers wait for a connection already")
-    case .wait(let actions): return try await wait(waiter, actions)
+    case .wait(let actions):
+      return try await wait(
+        waiter, actions, atMost: min(time ?? configuration.acquireTimeout, configuration.acquireTimeout))
     }
   }
 
-  private func wait(_ waiter: Int, _ actions: [PoolMachine.Action]) async throws(DatabaseError) -> Lease {
+  private func wait(
+    _ waiter: Int, _ actions: [PoolMachine.Action], atMost time: Duration
+  ) async throws(DatabaseError) -> Lease {
     let start = MonotonicClock.nanoseconds()
-    let watch = CancellationWatch(reactor, atMost: configuration.acquireTimeout) { [weak self] reason in
-      self?.giveUp(waiter, because: reason)
+    let watch = CancellationWatch(reactor, atMost: time) { [weak self] reason in
+      self?.giveUp(waiter, because: reason, after: time)
     }
     await withUnsafeContinuation { continuation in
       waiters[waiter] = Waiter(continuation: continuation, watch: watch)
@@ -90,11 +95,11 @@ final class Pool {
     return Lease(number: number, connection: member.connection)
   }
 
-  private func giveUp(_ waiter: Int, because reason: DatabaseError.Kind) {
+  private func giveUp(_ waiter: Int, because reason: DatabaseError.Kind, after time: Duration) {
     guard machine.giveUp(waiter) else { return }
     let error =
       reason == .timeout
-      ? DatabaseError(.poolExhausted, "no connection was free within \(configuration.acquireTimeout)")
+      ? DatabaseError(.poolExhausted, "no connection was free within \(time)")
       : DatabaseError(.cancelled, "the task was cancelled while it waited for a connection")
     serve(waiter, .refused(error))
   }

@@ -44,7 +44,7 @@ private struct DevelopmentRun {
     let cluster = PrivateCluster(directory: clusterFolder)
     do { try cluster.start() } catch { throw Failure(.system, "PostgreSQL: \(error)") }
     defer { cluster.stop() }
-    let settings = try Settings(environment: environment(cluster), for: .server)
+    let settings = try Settings(environment: environment(cluster, folder), for: .server)
     try migrate(cluster, settings)
     let server = try Server(settings, work: .everything)
     defer { server.stop() }
@@ -75,7 +75,7 @@ private struct DevelopmentRun {
     return "/var/tmp/freshtrack" + folder.map { $0 == "/" ? "-" : $0 } + "-postgres"
   }
 
-  private func environment(_ cluster: PrivateCluster) -> [String: String] {
+  private func environment(_ cluster: PrivateCluster, _ folder: String) -> [String: String] {
     var environment = Settings.processEnvironment
     // What is asked for stays; what would point elsewhere does not.
     for name in ["DATABASE_URL_FILE", "METRICS_PORT", "METRICS_PORT_FILE", "PORT_FILE", "AUTH_MODE_FILE"] {
@@ -85,7 +85,8 @@ private struct DevelopmentRun {
     environment["PORT"] = String(port)
     environment["AUTH_MODE"] = "local"
     for (name, value) in [
-      ("HOST", "127.0.0.1"), ("ENVIRONMENT", "development"), ("LOG_FORMAT", "text"), ("LOG_LEVEL", "warn"),
+      ("HOST", "127.0.0.1"), ("SPOOL_DIR", "\(folder)/spool"), ("SPOOL_MAX_BYTES", "1073741824"),
+      ("ENVIRONMENT", "development"), ("LOG_FORMAT", "text"), ("LOG_LEVEL", "warn"),
     ] where environment[name, default: ""].isEmpty { environment[name] = value }
     return environment
   }

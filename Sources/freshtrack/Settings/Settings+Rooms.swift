@@ -2,6 +2,7 @@ import Crypto
 import HTTP
 import HTTPServer
 import Identity
+import Ingest
 import PostgreSQL
 import Telemetry
 
@@ -24,6 +25,19 @@ extension Settings {
     configuration.statementTimeout = duration("DATABASE_STATEMENT_TIMEOUT")
     configuration.preparedStatements = !flag("DATABASE_PGBOUNCER")
     return Database(configuration, log: log, metrics: metrics)
+  }
+
+  /// Nil without SPOOL_DIR.
+  func spool(_ log: Log, _ metrics: Metrics) throws(Failure) -> Spool? {
+    guard let path = text("SPOOL_DIR") else {
+      log.warn("SPOOL_DIR is not set: while the database is away, what sensors send is refused")
+      return nil
+    }
+    do throws(SpoolFailure) {
+      return try Spool(path: path, bytesMax: int("SPOOL_MAX_BYTES") ?? 1 << 30, log: log, metrics: metrics)
+    } catch {
+      throw Failure(.system, "SPOOL_DIR: \(error)")
+    }
   }
 
   var authentication: AuthenticationConfiguration {

@@ -63,6 +63,14 @@ extension Settings {
       name: "READ_ONLY", kind: .flag, fallback: "false",
       summary: "True: writes of users are answered with 503, ingest goes on. For moving to another database."),
     Setting(
+      name: "SPOOL_DIR", kind: .text, fallback: nil,
+      summary: "A folder of this process alone, on a disk that outlives it: what sensors send waits there while the "
+        + "database is away. Unset: it is refused then, and lost when its sender does not try again."),
+    Setting(
+      name: "SPOOL_MAX_BYTES", kind: .integer(4_194_304...1_125_899_906_842_624), fallback: "42949672960",
+      summary: "What the spool may take on disk. 24 hours of 200 uplinks a second are about 36 GB. It leaves a "
+        + "thirty-second of the disk free in any case."),
+    Setting(
       name: "SHUTDOWN_GRACE", kind: .duration, fallback: "10s",
       summary: "How long requests may take to finish after SIGTERM."),
     Setting(

@@ -4,6 +4,7 @@ import Devices
 import HTTP
 import HTTPServer
 import Identity
+import Ingest
 import JSON
 import Migrations
 import Overview
@@ -47,6 +48,9 @@ public final class House: Sendable {
       SiteRoutes(database: database).routes(gate), AreaRoutes(database: database).routes(gate),
       UnitRoutes(database: database).routes(gate), DeviceRoutes(database: database).routes(gate),
       ReadingRoutes(database: database).routes(gate), AlertRoutes(database: database).routes(gate),
+      QuarantineRoutes(
+        QuarantineReplay(database: database, home: group.loops[0], clock: .system, log: .none, metrics: Metrics())
+      ).routes(gate),
       MemberRoutes(database: database).routes(gate), AuditRoutes(database: database).routes(gate),
       AccountRoutes(database: database).routes(gate), DashboardLayoutRoutes(database: database).routes(gate),
       AdministrationRoutes(database: database, keys: keys, queues: []).routes(gate),

@@ -21,20 +21,33 @@ public struct Kitchen: Sendable {
   public let key: String
   public let keyId: UUID
   private let time: Time
+  private let ingest: Ingesting
 
   private final class Time: Sendable {
     let now = Mutex(Kitchen.start)
   }
 
-  public init(on place: DatabaseConfiguration? = nil) async throws {
+  private final class Ingesting: Sendable {
+    let routes = Mutex<IngestRoutes?>(nil)
+  }
+
+  /// - Parameter spool: brought into the database after ``startReplay()``, until ``stopReplay()``.
+  public init(
+    on place: DatabaseConfiguration? = nil, spool: Spool? = nil, metrics: Metrics = Metrics()
+  ) async throws {
     let time = Time()
     self.time = time
-    house = try await House(on: place, writing: { database, keys, loop in
-      IngestRoutes(
-        database: database, keys: keys, home: loop, clock: WallClock { time.now.withLock { $0 } }, log: .none,
-        metrics: Metrics()
-      ).routes
-    })
+    let ingest = Ingesting()
+    self.ingest = ingest
+    house = try await House(
+      on: place,
+      writing: { database, keys, loop in
+        let made = IngestRoutes(
+          database: database, keys: keys, home: loop, clock: WallClock { time.now.withLock { $0 } }, log: .none,
+          metrics: metrics, spool: spool)
+        ingest.routes.withLock { $0 = made }
+        return made.routes
+      })
     organization = try await house.organization()
     let made = try await house.call(
       .post, organization.path + "/api-keys", as: organization.owner, #"{"name":"TTN","scopes":["ingest"]}"#)
@@ -47,6 +60,16 @@ public struct Kitchen: Sendable {
 
   /// What time it is from now on, for whoever judges.
   public func setClock(_ now: Instant) { time.now.withLock { $0 = now } }
+
+  public func startReplay() async throws {
+    let routes = ingest.routes.withLock { $0 }
+    try await house.run { _ in routes?.start(on: Reactor.current.loop) }
+  }
+
+  public func stopReplay() async throws {
+    let routes = ingest.routes.withLock { $0 }
+    try await house.run { _ in await routes?.stop() }
+  }
 
   // MARK: - Things
 

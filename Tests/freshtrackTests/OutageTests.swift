@@ -1,0 +1,152 @@
+import Basics
+import CPostgreSQL
+import Foundation
+import TestSupport
+import Testing
+
+@testable import freshtrack
+
+@Suite("Whatever happens to the database", .serialized)
+struct OutageTests {
+  /// Each begins under load and ends under load. In between uplinks go on being acknowledged.
+  private static let faults: [(name: String, happen: @Sendable (Installation, () throws -> Void) throws -> Void)] = [
+    (
+      "kill -9",
+      { place, meanwhile in
+        place.killDatabase()
+        try meanwhile()
+        try place.startDatabase()
+      }
+    ),
+    (
+      "restart",
+      { place, meanwhile in
+        place.cluster.stop()
+        try place.startDatabase()
+        try meanwhile()
+      }
+    ),
+    (
+      "says nothing (SIGSTOP)",
+      { place, meanwhile in
+        let processes = place.databaseProcesses()
+        for process in processes { kill(process, SIGSTOP) }
+        defer { for process in processes { kill(process, SIGCONT) } }
+        try meanwhile()
+      }
+    ),
+    (
+      "read-only",
+      { place, meanwhile in
+        try place.command("ALTER DATABASE freshtrack SET default_transaction_read_only = on")
+        try place.disconnectServers()
+        try meanwhile()
+        try TestCluster.command(
+          place.cluster.url(), "ALTER DATABASE freshtrack RESET default_transaction_read_only")
+        try place.disconnectServers()
+      }
+    ),
+    (
+      "out of connections",
+      { place, meanwhile in
+        var taken: [OpaquePointer?] = []
+        defer { for connection in taken { PQfinish(connection) } }
+        for round in 0..<3 {
+          while true {
+            let connection = PQconnectdb(place.url)
+            taken.append(connection)
+            if PQstatus(connection) != CONNECTION_OK { break }
+          }
+          guard round < 2 else { break }
+          PQclear(
+            PQexec(
+              taken[0],
+              """
+              SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+              WHERE datname = 'freshtrack' AND application_name = 'freshtrack'
+              """))
+        }
+        try meanwhile()
+      }
+    ),
+    (
+      "a table that is locked",
+      { place, meanwhile in
+        let holder = PQconnectdb(place.url)
+        defer { PQfinish(holder) }
+        PQclear(PQexec(holder, "BEGIN"))
+        PQclear(PQexec(holder, "LOCK TABLE sensor_readings IN ACCESS EXCLUSIVE MODE"))
+        try meanwhile()
+      }
+    ),
+  ]
+
+  @Test("uplinks are acknowledged all the time, each is stored exactly once, and every excursion has its alert")
+  func outages() async throws {
+    let account = try await blocking {
+      let place = try Installation()
+      defer { place.remove() }
+      let storm = try Storm(place)
+      for fault in Self.faults {
+        let (_, eui) = try storm.beginExcursion(fault.name)
+        try storm.more(100, "before: \(fault.name)")
+        try fault.happen(place) {
+          try storm.warm(eui)
+          try storm.more(300, "while: \(fault.name)")
+          let health = try storm.health()
+          #expect(health.hasPrefix(#"{"status":"degraded""#) || fault.name == "restart", "\(fault.name): \(health)")
+        }
+        try place.until("the spool is empty again after: \(fault.name)") { try storm.figure("spool_records") == 0 }
+        try storm.more(100, "after: \(fault.name)")
+      }
+      return try storm.account()
+    }
+    #expect(account.complaint == nil)
+    #expect(account.spooled > 0)
+    // Half of that is promised; the machine is busy with tests.
+    #expect(account.slowest < .seconds(5), "the sender waits no longer")
+  }
+
+  @Test("two servers on one database, among requests that end in their middle, store each uplink once")
+  func two() async throws {
+    let account = try await blocking {
+      let place = try Installation()
+      defer { place.remove() }
+      let port = place.port + 1
+      let second = try place.serve(100, ["PORT": "\(port)", "SPOOL_DIR": place.root + "/spool-2"])
+      defer {
+        Foundation.kill(second.processIdentifier, SIGKILL)
+        second.waitUntilExit()
+      }
+      let storm = try Storm(place, ports: [port])
+      try Self.cut(place)
+      let (_, eui) = try storm.beginExcursion("two servers")
+      try storm.more(400)
+      place.killDatabase()
+      try storm.more(400, "without a database")
+      try place.startDatabase()
+      try storm.warm(eui)
+      try storm.more(400)
+      // Its own spool is to be empty too.
+      var http = PlainHTTP(try HTTPTarget("http://127.0.0.1:\(port)"))
+      try place.until("the second spool is empty") {
+        String(decoding: try http.send("GET", "/metrics").1, as: UTF8.self).contains("\nspool_records 0\n")
+      }
+      return try storm.account()
+    }
+    #expect(account.complaint == nil)
+  }
+
+  /// Requests that end anywhere.
+  private static func cut(_ place: Installation) throws {
+    let body = #"{"end_device_ids":{"device_id":"cut","application_ids":{"application_id":"demo"}}}"#
+    let head =
+      "POST /api/webhooks/ttn HTTP/1.1\r\nHost: x\r\nX-API-Key: k1234567\r\nContent-Length: \(body.utf8.count)\r\n\r\n"
+    let request = Array((head + body).utf8)
+    for end in stride(from: 1, to: request.count, by: 7) {
+      guard let socket = try place.target.connect(blocking: true) else { throw Broken(description: "no server") }
+      _ = request[..<end].withUnsafeBytes { write(socket, $0.baseAddress, $0.count) }
+      close(socket)
+    }
+  }
+}
