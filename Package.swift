@@ -156,8 +156,6 @@ let testTargets: [Target] = [
     dependencies: [
       "freshtrack", "Basics", "ColdChain", "HTTP", "HTTPServer", "Identity", "JSON", "Runtime", "PostgreSQL",
       "CPostgreSQL", "Migrations", "TestSupport", "Billing", "HTTPClient", "StackSupport",
-      "freshtrack", "Basics", "Billing", "ColdChain", "HTTP", "HTTPClient", "HTTPServer", "Identity", "JSON", "Runtime",
-      "PostgreSQL", "CPostgreSQL", "Migrations", "TestSupport",
     ],
     path: "Tests/freshtrackTests",
     swiftSettings: strict),
