@@ -18,6 +18,7 @@ let package = Package(
   targets: [
     .target(name: "CFuzzer"),
     .target(name: "Fuzzing", dependencies: ["CFuzzer"], swiftSettings: [.swiftLanguageMode(.v6)]),
+    fuzzer("FuzzForm"),
     fuzzer("FuzzHTTP"),
     fuzzer("FuzzJSON"),
     fuzzer("FuzzJWT"),

@@ -13,6 +13,8 @@ struct Command: Sendable {
 
   static let all: [Command] = [
     serve, dev, migrate, healthcheck, token, orgCreate, apiKeyCreate, simulate, settings,
+    adminGrant,
+    signingKeyRotate,
   ]
 
   var help: String {

@@ -1,13 +1,18 @@
 import Alerts
+import Assets
 import Basics
+import Billing
 import Devices
 import HTTP
+import HTTPClient
 import HTTPServer
 import Identity
 import Ingest
 import Migrations
 import Monitoring
+import Notifications
 import Operations
+import Overview
 import Places
 import PostgreSQL
 import Readings
@@ -29,11 +34,13 @@ struct Composition: Sendable {
     let authenticator = Authenticator(
       try parts.settings.authentication, database: database, log: parts.log, download: KeySets.download)
     let keys = APIKeys(database: database)
-    let gate = Gate(authenticator: authenticator, keys: keys, database: database)
+    let limiter = parts.settings.rateLimiter
+    let gate = Gate(authenticator: authenticator, keys: keys, limiter: limiter, database: database)
     let board = JobBoard(metrics: parts.metrics, log: parts.log, clock: parts.clock)
     let lag = LoopLag(parts.loops.loops + [parts.writing], metrics: parts.metrics)
     let figures = Figures(database: database, metrics: parts.metrics)
     let partitions = ReadingPartitions(database: database, log: parts.log)
+    let rollups = RollupJob(database: database, log: parts.log)
     let monitoring = MonitoringJob(database: database, log: parts.log)
     let doors = IngestRoutes(
       database: database, keys: keys, home: parts.writing, clock: parts.clock, log: parts.log, metrics: parts.metrics)
@@ -56,15 +63,39 @@ struct Composition: Sendable {
       ).routes
       + (parts.settings.isSet("METRICS_PORT")
         ? [] : MetricsRoutes(metrics: parts.metrics, audience: .privateAddresses).routes)
+    let client = HTTPClient(usesProxyEnvironment: true)
+    let stripe = parts.settings.stripe
     let api = [
       OrganizationRoutes(database: database).routes(gate),
-      APIKeyRoutes(database: database).routes(gate),
+      APIKeyRoutes(database: database, keys: keys).routes(gate),
       SiteRoutes(database: database).routes(gate),
       AreaRoutes(database: database).routes(gate),
       UnitRoutes(database: database).routes(gate),
       DeviceRoutes(database: database).routes(gate),
       ReadingRoutes(database: database).routes(gate),
       AlertRoutes(database: database).routes(gate),
+      MemberRoutes(database: database).routes(gate),
+      AuditRoutes(database: database).routes(gate),
+      AccountRoutes(database: database).routes(gate),
+      DashboardLayoutRoutes(database: database).routes(gate),
+      AdministrationRoutes(database: database, keys: keys, queues: Queues.all(database)).routes(gate),
+      PublicRoutes(
+        database: database,
+        tokens: UnsubscribeTokens(secret: parts.settings.text("UNSUBSCRIBE_SECRET"), database: database),
+        limiter: limiter
+      ).routes,
+      AlertRuleRoutes(database: database).routes(gate),
+      SuppressionRoutes(database: database).routes(gate),
+      OverviewRoutes(database: database).routes(gate),
+      PolicyRoutes(database: database).routes(gate),
+      ContactRoutes(database: database).routes(gate),
+      NotificationSettingsRoutes(database: database).routes(gate),
+      DeliveryRoutes(database: database).routes(gate),
+      SMSConfigRoutes(database: database, box: parts.settings.secretBox).routes(gate),
+      TelnyxRoutes(database: database, keys: parts.settings.telnyxKeys).routes,
+      BillingRoutes(database: database, configuration: stripe, client: client, log: parts.log).routes(gate),
+      StripeRoutes(database: database, configuration: stripe).routes,
+      AssetRoutes(database: database, objects: parts.settings.objectStore(client), log: parts.log).routes(gate),
       TTNConnectionRoutes(database: database, stack: stack).routes(gate),
       TTNDeviceRoutes(database: database, stack: stack).routes(gate),
       GatewayRoutes(database: database, stack: stack).routes(gate),
@@ -81,6 +112,7 @@ struct Composition: Sendable {
       Job("monitoring", every: .seconds(5)) { try await monitoring.run(at: $0) },
       Job("reading-partitions", every: .hours(1)) { try await partitions.run(at: $0) },
       Job("figures", every: .seconds(30)) { try await figures.count(at: $0) },
+      Job("rollups", every: .seconds(30)) { try await rollups.run(at: $0) },
       Job("uplink-gaps", every: .minutes(1)) { try await gaps.run(at: $0) },
       Job("ttn-healing", every: .seconds(30)) { try await healing.run(at: $0) },
       Job("ttn-sync", every: .minutes(1)) { try await sync.run(at: $0) },

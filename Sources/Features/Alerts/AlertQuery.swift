@@ -15,6 +15,7 @@ struct AlertQuery {
   let start: Instant?
   let end: Instant?
   let page: Page
+  let cursor: TimeCursor?
   let shownIn: Value
 
   init(_ query: inout Query) {
@@ -27,6 +28,8 @@ struct AlertQuery {
     start = query.instant("start")
     end = query.instant("end")
     page = Page(&query)
+    cursor = TimeCursor(&query)
+    if cursor != nil, page.offset > 0 { query.problem("offset", "does not go with cursor") }
     shownIn = TemperatureUnit.asked(&query)
   }
 

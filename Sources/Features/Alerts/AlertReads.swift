@@ -20,30 +20,40 @@ struct AlertReads: Sendable {
     """
 
   private static let source: SQL = """
-     FROM alerts a LEFT JOIN unit_current c ON c.id = a.unit_id
+     FROM alerts a LEFT JOIN unit_current c ON c.organization_id = a.organization_id AND c.id = a.unit_id
     """
 
   private static let filters: SQL = """
      WHERE a.organization_id = $1
     AND ($2::text[] IS NULL OR a.status = ANY ($2)) AND ($3::text[] IS NULL OR a.severity = ANY ($3))
-    AND ($4::text[] IS NULL OR a.alert_type = ANY ($4))
-    AND ($5::uuid IS NULL OR a.unit_id = $5) AND ($6::uuid IS NULL OR c.area_id = $6)
+    AND ($4::text[] IS NULL OR a.alert_type = ANY ($4)) AND ($6::uuid IS NULL OR c.area_id = $6)
     AND ($7::uuid IS NULL OR c.site_id = $7)
     AND ($8::timestamptz IS NULL OR a.triggered_at >= $8) AND ($9::timestamptz IS NULL OR a.triggered_at <= $9)
     """
 
+  /// Said outright, so that the index of the unit is found.
+  private static func unit(_ isAsked: Bool) -> SQL { isAsked ? " AND a.unit_id = $5" : " AND $5::uuid IS NULL" }
+
   /// Newest first.
   func list(_ wanted: AlertQuery, _ scope: OrganizationScope) async throws -> Rows {
     try await database.query(
-      Self.columns + Self.source + ", LATERAL coalesce($10::text, c.temp_unit, 'C') AS shown" + Self.filters
-        + " ORDER BY a.triggered_at DESC, a.id LIMIT $11 OFFSET $12",
+      Self.page(ofUnit: wanted.unitId != nil, next: wanted.cursor != nil),
       [.uuid(scope.organizationId)] + wanted.filters
-        + [wanted.shownIn, .int(wanted.page.limit), .int(wanted.page.offset)])
+        + [wanted.shownIn, .int(wanted.page.limit), .int(wanted.page.offset)]
+        + (wanted.cursor.map { [.timestamp($0.at), .uuid($0.id)] } ?? []))
+  }
+
+  /// - Parameter next: the page after a place, which is `$13` and `$14`.
+  static func page(ofUnit: Bool, next: Bool) -> SQL {
+    columns + source + ", LATERAL coalesce($10::text, c.temp_unit, 'C') AS shown" + filters + unit(ofUnit)
+      + (next ? " AND (a.triggered_at, a.id) < ($13, $14)" : "")
+      + " ORDER BY a.triggered_at DESC, a.id DESC LIMIT $11 OFFSET $12"
   }
 
   func count(_ wanted: AlertQuery, _ scope: OrganizationScope) async throws -> Int64 {
     try await database.query(
-      "SELECT count(*)" + Self.source + Self.filters, [.uuid(scope.organizationId)] + wanted.filters
+      "SELECT count(*)" + Self.source + Self.filters + Self.unit(wanted.unitId != nil),
+      [.uuid(scope.organizationId)] + wanted.filters
     ).first?.int(0) ?? 0
   }
 

@@ -36,7 +36,12 @@ public struct AlertRoutes: Sendable {
   }
 
   @Sendable func list(_ request: Request, _ scope: OrganizationScope, _ wanted: AlertQuery) async throws -> Response {
-    let response = Response.rows(try await store.list(wanted, scope).json)
+    let rows = try await store.list(wanted, scope)
+    var response = Response.rows(rows.json)
+    if let last = rows.last, rows.count == wanted.page.limit {
+      let cursor = TimeCursor(at: try last.instant("triggeredAt"), id: try last.uuid("id"))
+      response.headers.append((.link, cursor.link(request)))
+    }
     guard wanted.page.counts else { return response }
     return response.with(.totalCount, "\(try await store.count(wanted, scope))")
   }

@@ -48,7 +48,9 @@ struct AlertWork: Sendable {
         INSERT INTO events (organization_id, type, unit_id, payload, occurred_at)
         SELECT $1, 'alert.acknowledged', a.unit_id, jsonb_build_object('alertId', a.id), $4 FROM a
       )
-      SELECT append_event_log($1, $2, 'alert.acknowledged', 'alert', a.id, to_jsonb(old), to_jsonb(a)) FROM old, a
+      SELECT append_event_log($1, $2, 'alert.acknowledged', 'alert', a.id, to_jsonb(old),
+        to_jsonb(a) || jsonb_strip_nulls(jsonb_build_object('notes', $6::text)))
+      FROM old, a
       """,
       [
         .uuid(scope.organizationId), Audit.author(scope, request), .uuid(id), .timestamp(request.received),
@@ -99,12 +101,15 @@ struct AlertWork: Sendable {
     ), action AS (
       INSERT INTO corrective_actions (organization_id, unit_id, alert_id, author, description, action_taken,
         product_disposition, root_cause, preventive_measures, resolved_alert, taken_at)
-      SELECT $1, a.unit_id, a.id, $5, $6, $7, $8, $9, $10, true, $4 FROM a WHERE $7 IS NOT NULL
+      SELECT $1, a.unit_id, a.id, $5, $6, $7, $8, $9, $10, true, $4 FROM a WHERE $7 IS NOT NULL RETURNING *
     ), event AS (
       INSERT INTO events (organization_id, type, unit_id, payload, occurred_at)
       SELECT $1, 'alert.resolved', a.unit_id, jsonb_build_object('alertId', a.id), $4 FROM a
     )
-    SELECT append_event_log($1, $2, 'alert.resolved', 'alert', a.id, to_jsonb(old), to_jsonb(a)) FROM old, a
+    SELECT append_event_log($1, $2, 'alert.resolved', 'alert', a.id, to_jsonb(old), to_jsonb(a)), (
+      SELECT append_event_log($1, $2, 'corrective_action.created', 'corrective_action', action.id, NULL, to_jsonb(action))
+      FROM action)
+    FROM old, a
     """
 
   private func status(of id: UUID, _ scope: OrganizationScope) async throws -> AlertStatus {

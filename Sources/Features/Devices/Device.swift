@@ -1,4 +1,5 @@
 import Basics
+import ColdChain
 import Identity
 import JSON
 import PostgreSQL
@@ -14,10 +15,13 @@ public enum DeviceStatus: String, Sendable, CaseIterable {
 struct DeviceFilter {
   let unitId: UUID?
   let siteId: UUID?
+  /// The deleted ones, which can be restored.
+  let deleted: Bool
 
   init(_ query: inout Query) {
     unitId = query.uuid("unitId")
     siteId = query.uuid("siteId")
+    deleted = query.bool("deleted")
   }
 }
 
@@ -44,13 +48,25 @@ struct DeviceDraft {
   /// `unitId` null takes the device off its unit; without `unitId` it stays where it is.
   private static func assignment(_ fields: inout Fields) -> DeviceAssignment? {
     let unitId = fields.optionalUUID("unitId")
-    let channel = fields.optionalString("channel", 1...64)
+    let channel = fields.optionalChoice("channel", of: TemperatureChannel.self)
     let from = fields.optionalInstant("assignedFrom")
-    if fields.present("unitId") { return DeviceAssignment(unitId: unitId, channel: channel, from: from) }
+    if fields.present("unitId") { return DeviceAssignment(unitId: unitId, channel: channel?.rawValue, from: from) }
     if fields.present("channel") || from != nil {
       fields.problem("unitId", "is required with channel or assignedFrom")
     }
     return nil
+  }
+}
+
+/// What a body says of a move: where the device measures from then on, null for nowhere.
+extension DeviceAssignment {
+  init(_ fields: inout Fields) {
+    fields.note(Schema.Property("unitId", .uuid.orNull))
+    unitId = fields.optionalUUID("unitId")
+    if !fields.present("unitId") { fields.problem("unitId", "is required; null for none") }
+    channel = fields.optionalChoice("channel", of: TemperatureChannel.self)?.rawValue
+    isPrimary = fields.bool("isPrimary", default: true)
+    from = fields.optionalInstant("assignedFrom")
   }
 }
 
@@ -64,6 +80,7 @@ extension Schema {
       .uuid("unitId").orNull, .text("channel").orNull, .integer("expectedIntervalSeconds").orNull, .bool("isActive"),
       .instant("lastSeenAt").orNull, .integer("battery").orNull, .number("batteryVoltage").orNull,
       .integer("signalStrength").orNull, .instant("createdAt"), .instant("updatedAt"),
+      .instant("deletedAt").optional,
     ])
 
   /// `assignedFrom` null: since ever.

@@ -21,6 +21,8 @@ public struct DeviceEntry: Sendable {
   public let applicationID: String?
   /// By `from`, ascending.
   public let assignments: [Assignment]
+  /// By `from`, ascending.
+  public let calibrations: [Calibration]
 
   /// The assignment that held when a sample was taken.
   public func assignment(at instant: Instant) -> Assignment? {
@@ -35,7 +37,7 @@ public enum DeviceKey: Hashable, Sendable {
 }
 
 extension DeviceEntry {
-  /// The count that every change of devices, assignments, connections, units and their limits raises.
+  /// The count that every change of devices, assignments, calibrations, connections, units and their limits raises.
   public static let directoryVersion: SQL = "SELECT version FROM directory_version"
 
   /// The devices of these keys; unknown, deleted and inactive ones are left out.
@@ -73,6 +75,7 @@ extension DeviceEntry {
       WHERE d.is_active
       ORDER BY k.place, g.assigned_from
       """, [.uuids(organizations), .texts(euis), .uuids(ids)])
+    let calibrations = try await calibrations(of: try Set(rows.map { try $0.uuid(1) }).sorted(), on: connection)
     var found: [DeviceKey: DeviceEntry] = [:]
     var start = rows.startIndex
     while start < rows.endIndex {
@@ -85,8 +88,8 @@ extension DeviceEntry {
       }
       found[keys[Int(place) - 1]] = DeviceEntry(
         deviceId: try rows[start].uuid(1), organizationId: try rows[start].uuid(2), devEUI: try rows[start].text(3),
-        model: try rows[start].optionalText(4), applicationID: try rows[start].optionalText(5), assignments: assignments
-      )
+        model: try rows[start].optionalText(4), applicationID: try rows[start].optionalText(5),
+        assignments: assignments, calibrations: calibrations[try rows[start].uuid(1)] ?? [])
       start = end
     }
     return found

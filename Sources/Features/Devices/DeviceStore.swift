@@ -9,6 +9,8 @@ public struct DeviceAssignment: Sendable {
   let unitId: UUID?
   /// Which of its probes; nil is its main one.
   let channel: String?
+  /// Whether it moves the unit's state.
+  var isPrimary = true
   /// Nil: since ever for the first assignment of a device, so that what it sent before it was known here is placed too;
   /// else since now.
   let from: Instant?
@@ -40,6 +42,18 @@ public struct DeviceStore: Sendable {
     WHERE d.organization_id = $1 AND d.deleted_at IS NULL
     """
 
+  /// The deleted ones, which can be restored, newest first.
+  func listDeleted(_ scope: OrganizationScope) async throws -> Rows {
+    try await database.query(
+      "SELECT " + Self.columns
+        + """
+        , d.deleted_at AS "deletedAt" FROM devices d
+        LEFT JOIN device_assignments g ON g.device_id = d.id AND g.assigned_to IS NULL
+        LEFT JOIN device_states t ON t.device_id = d.id
+        WHERE d.organization_id = $1 AND d.deleted_at IS NOT NULL ORDER BY d.deleted_at DESC, d.id
+        """, [.uuid(scope.organizationId)])
+  }
+
   func list(unit: UUID?, site: UUID?, _ scope: OrganizationScope) async throws -> Rows {
     try await database.query(
       "SELECT " + Self.columns + Self.source
@@ -68,12 +82,26 @@ public struct DeviceStore: Sendable {
       """, [.uuid(scope.organizationId), .uuid(id)])
   }
 
+  /// Moves the device. No row when it is not there.
+  func assign(
+    _ id: UUID, _ assignment: DeviceAssignment, _ scope: OrganizationScope, _ request: Request
+  ) async throws -> Rows {
+    try await database.transaction { connection in
+      let found = try await connection.query(
+        "SELECT FROM devices WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL FOR NO KEY UPDATE",
+        [.uuid(scope.organizationId), .uuid(id)])
+      guard !found.isEmpty else { return found }
+      try await assign(id, assignment, scope, request, on: connection)
+      return try await connection.query(Self.one, [.uuid(scope.organizationId), .uuid(id)])
+    }
+  }
+
   public func create(
     _ row: Value, _ assignment: DeviceAssignment?, _ scope: OrganizationScope, _ request: Request
   ) async throws -> Rows {
     let id = UUID.v7(at: request.received)
     return try await database.transaction { connection in
-      try await checkSensorLimit(scope, on: connection)
+      try await lockSensors(scope, on: connection)
       _ = try await connection.query(
         """
         WITH d AS (
@@ -85,6 +113,7 @@ public struct DeviceStore: Sendable {
         )
         SELECT append_event_log($1, $2, 'device.created', 'device', d.id, NULL, to_jsonb(d)) FROM d
         """, [.uuid(scope.organizationId), Audit.author(scope, request), row, .uuid(id)])
+      try await checkSensorLimit(scope, on: connection)
       if let assignment { try await assign(id, assignment, scope, request, on: connection) }
       return try await connection.query(Self.one, [.uuid(scope.organizationId), .uuid(id)])
     }
@@ -94,6 +123,7 @@ public struct DeviceStore: Sendable {
     _ id: UUID, _ row: Value, _ assignment: DeviceAssignment?, _ scope: OrganizationScope, _ request: Request
   ) async throws -> Rows {
     try await database.transaction { connection in
+      try await lockSensors(scope, on: connection)
       let found = try await connection.query(
         """
         WITH old AS (
@@ -105,9 +135,12 @@ public struct DeviceStore: Sendable {
               p.expected_interval_seconds, p.is_active FROM jsonb_populate_record(t, $3) p), updated_at = now()
           FROM old WHERE t.id = old.id RETURNING t.*
         )
-        SELECT append_event_log($1, $2, 'device.updated', 'device', d.id, to_jsonb(old), to_jsonb(d)) FROM old, d
+        SELECT d.is_active AND NOT old.is_active,
+          append_event_log($1, $2, 'device.updated', 'device', d.id, to_jsonb(old), to_jsonb(d))
+        FROM old, d
         """, [.uuid(scope.organizationId), Audit.author(scope, request), row, .uuid(id)])
-      guard !found.isEmpty else { return found }
+      guard let row = found.first else { return found }
+      if try row.bool(0) { try await checkSensorLimit(scope, on: connection) }
       if let assignment { try await assign(id, assignment, scope, request, on: connection) }
       return try await connection.query(Self.one, [.uuid(scope.organizationId), .uuid(id)])
     }
@@ -133,7 +166,7 @@ public struct DeviceStore: Sendable {
   /// It comes back without a unit.
   func restore(_ id: UUID, _ scope: OrganizationScope, _ request: Request) async throws -> Rows {
     try await database.transaction { connection in
-      try await checkSensorLimit(scope, on: connection)
+      try await lockSensors(scope, on: connection)
       let found = try await connection.query(
         """
         WITH d AS (
@@ -143,13 +176,15 @@ public struct DeviceStore: Sendable {
         SELECT append_event_log($1, $2, 'device.restored', 'device', d.id, NULL, to_jsonb(d)) FROM d
         """, [.uuid(scope.organizationId), Audit.author(scope, request), .uuid(id)])
       guard !found.isEmpty else { return found }
+      try await checkSensorLimit(scope, on: connection)
       return try await connection.query(Self.one, [.uuid(scope.organizationId), .uuid(id)])
     }
   }
 
   // MARK: - Assignments and the sensor limit
 
-  /// Ends the open assignment and starts the new one at the same instant. Nothing happens when both say the same.
+  /// Ends the open assignment and starts the new one at the same instant. Nothing happens when both say the same. The
+  /// past is not moved: 409 when the device has readings of another unit since then.
   private func assign(
     _ id: UUID, _ assignment: DeviceAssignment, _ scope: OrganizationScope, _ request: Request,
     on connection: Connection
@@ -160,19 +195,29 @@ public struct DeviceStore: Sendable {
         [.uuid(scope.organizationId), .uuid(unitId)])
       guard !unit.isEmpty else { throw InvalidFields("unitId", "is not a unit of this organization") }
     }
+    if let from = assignment.from {
+      let settled = try await connection.query(
+        """
+        SELECT FROM sensor_readings WHERE organization_id = $1 AND device_id = $2 AND recorded_at >= $3
+          AND unit_id IS NOT NULL AND unit_id IS DISTINCT FROM $4::uuid LIMIT 1
+        """,
+        [.uuid(scope.organizationId), .uuid(id), .timestamp(from), .optional(assignment.unitId)])
+      guard settled.isEmpty else { throw HTTPError.conflict("The device has readings of its present unit since then") }
+    }
     _ = try await connection.query(
       """
       WITH open AS (
         SELECT * FROM device_assignments
         WHERE organization_id = $1 AND device_id = $3 AND assigned_to IS NULL FOR UPDATE
       ), same AS (
-        SELECT FROM open WHERE unit_id = $4::uuid AND channel IS NOT DISTINCT FROM $5::text
+        SELECT FROM open WHERE unit_id = $4::uuid AND channel IS NOT DISTINCT FROM $5::text AND is_primary = $9
       ), closed AS (
         UPDATE device_assignments g SET assigned_to = coalesce($6, $7) FROM open
         WHERE g.id = open.id AND NOT EXISTS (SELECT FROM same) RETURNING g.*
       ), opened AS (
-        INSERT INTO device_assignments (organization_id, device_id, unit_id, channel, assigned_from, assigned_by)
-        SELECT $1, $3, $4, $5, coalesce($6::timestamptz, CASE
+        INSERT INTO device_assignments (organization_id, device_id, unit_id, channel, is_primary, assigned_from,
+          assigned_by)
+        SELECT $1, $3, $4, $5, $9, coalesce($6::timestamptz, CASE
             WHEN EXISTS (SELECT FROM device_assignments WHERE organization_id = $1 AND device_id = $3) THEN $7
             ELSE '-infinity' END), $8
         FROM (SELECT count(*) FROM closed) after_closing
@@ -185,26 +230,38 @@ public struct DeviceStore: Sendable {
       [
         .uuid(scope.organizationId), Audit.author(scope, request), .uuid(id), .optional(assignment.unitId),
         .optional(assignment.channel), .optional(assignment.from), .timestamp(request.received), .uuid(scope.userId),
+        .bool(assignment.isPrimary),
       ])
   }
 
-  /// 403 when no further device fits. Whether that still holds when one is made, ``create(_:_:_:_:)`` looks itself.
+  /// 403 when no further device fits now. Whether one fits when it is made, ``create(_:_:_:_:)`` looks itself.
   public func checkSensorLimit(_ scope: OrganizationScope) async throws {
-    try await database.transaction { try await checkSensorLimit(scope, on: $0) }
+    try await database.withConnection { try await checkSensorLimit(scope, adding: 1, on: $0) }
   }
 
   /// Holds the organization's row, so that two devices cannot both be the last that fits.
-  private func checkSensorLimit(_ scope: OrganizationScope, on connection: Connection) async throws {
-    let locked = try await connection.query(
-      "SELECT sensor_limit FROM organizations WHERE id = $1 FOR NO KEY UPDATE", [.uuid(scope.organizationId)])
-    let counted = try await connection.query(
-      "SELECT count(*) FROM devices WHERE organization_id = $1 AND deleted_at IS NULL AND is_active",
-      [.uuid(scope.organizationId)])
-    guard let limit = try locked.first?.int(0), let count = try counted.first?.int(0), count >= limit else { return }
+  private func lockSensors(_ scope: OrganizationScope, on connection: Connection) async throws {
+    _ = try await connection.query(
+      "SELECT FROM organizations WHERE id = $1 FOR NO KEY UPDATE", [.uuid(scope.organizationId)])
+  }
+
+  /// To be called when a device has been added, before the transaction ends.
+  private func checkSensorLimit(
+    _ scope: OrganizationScope, adding more: Int64 = 0, on connection: Connection
+  ) async throws {
+    let rows = try await connection.query(
+      """
+      SELECT sensor_limit, (SELECT count(*) FROM devices d
+        WHERE d.organization_id = o.id AND d.deleted_at IS NULL AND d.is_active)
+      FROM organizations o WHERE o.id = $1
+      """, [.uuid(scope.organizationId)])
+    guard let row = rows.first, case let (limit, count) = (try row.int(0), try row.int(1)), count + more > limit else {
+      return
+    }
     throw HTTPError(
       .forbidden, "SENSOR_LIMIT_REACHED", "The sensor limit of this organization is reached",
       details: [
-        HTTPError.Detail(path: "currentCount", message: "\(count)"),
+        HTTPError.Detail(path: "currentCount", message: "\(count + more - 1)"),
         HTTPError.Detail(path: "limit", message: "\(limit)"),
       ])
   }

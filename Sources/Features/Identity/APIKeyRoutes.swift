@@ -7,8 +7,12 @@ import PostgreSQL
 /// Keys that machines send with: made, listed, revoked. Two may live at once, so that one can replace the other.
 public struct APIKeyRoutes: Sendable {
   let store: APIKeyStore
+  let keys: APIKeys
 
-  public init(database: Database) { store = APIKeyStore(database: database) }
+  public init(database: Database, keys: APIKeys) {
+    store = APIKeyStore(database: database)
+    self.keys = keys
+  }
 
   public func routes(_ gate: Gate) -> [Route] {
     let all = "/api/orgs/:organizationId/api-keys"
@@ -18,6 +22,9 @@ public struct APIKeyRoutes: Sendable {
         gate.post(
           all, .admin, "Make a key; only this answer ever holds it", takes: .fields(NewAPIKey.init),
           gives: .created(.newAPIKey), create),
+        gate.post(
+          all + "/:apiKeyId/rotate", .admin, "Make a second key, which replaces this one after the overlap",
+          takes: .fields(mayBeEmpty: true, KeyRotation.init), gives: .created(.newAPIKey), rotate),
         gate.delete(all + "/:apiKeyId", .admin, "Revoke a key", revoke),
       ].joined())
   }
@@ -36,10 +43,25 @@ public struct APIKeyRoutes: Sendable {
     }
   }
 
+  @Sendable func rotate(
+    _ request: Request, _ scope: OrganizationScope, _ rotation: KeyRotation
+  ) async throws -> Response {
+    if let expiresAt = rotation.expiresAt, expiresAt <= request.received {
+      throw InvalidFields("expiresAt", "must be in the future")
+    }
+    let (key, text) = APIKey.make()
+    let (rows, replaced) = try await store.rotate(
+      try request.uuid("apiKeyId"), to: key, text: text, overlap: rotation.overlap, expiresAt: rotation.expiresAt,
+      scope, request)
+    keys.forget(replaced)
+    return try .row(rows, .created, or: "API key")
+  }
+
   @Sendable func revoke(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
-    guard try await store.revoke(try request.uuid("apiKeyId"), scope, request) else {
+    guard let keyId = try await store.revoke(try request.uuid("apiKeyId"), scope, request) else {
       throw HTTPError.notFound("API key")
     }
+    keys.forget(keyId)
     return .noContent
   }
 }
@@ -60,6 +82,19 @@ struct NewAPIKey {
   }
 }
 
+/// How one key gives way to the next.
+struct KeyRotation {
+  /// How long both are live.
+  let overlap: Duration
+  /// Of the new key.
+  let expiresAt: Instant?
+
+  init(_ fields: inout Fields) {
+    overlap = .seconds(fields.optionalInt("overlapSeconds", in: 0...2_592_000) ?? 86_400)
+    expiresAt = fields.optionalInstant("expiresAt")
+  }
+}
+
 extension Schema {
   static let apiKey = Schema.object("APIKey", apiKeyFields)
   static let newAPIKey = Schema.object("NewAPIKey", apiKeyFields + [.text("key")])
@@ -67,6 +102,6 @@ extension Schema {
   private static let apiKeyFields: [Property] = [
     .uuid("id"), .text("keyId"), .text("name"), .array("scopes", of: .choice(APIKeyScope.self)),
     .uuid("siteId").orNull, .instant("createdAt"), .instant("expiresAt").orNull, .instant("lastUsedAt").orNull,
-    .instant("revokedAt").orNull,
+    .instant("revokedAt").orNull, .uuid("familyId"),
   ]
 }

@@ -6,13 +6,20 @@ import Synchronization
 
 /// Checks API keys. A key that was seen within the last second costs one hash and one look-up, and no statement.
 ///
-/// When the database is away, keys that were valid before stay valid, so that uplinks reach the spool.
+/// A key that is revoked or rotated here is asked for again at once, on every loop; other servers know it within a
+/// second. When the database is away, keys that were valid before stay valid, so that uplinks reach the spool.
 public final class APIKeys: Sendable {
   private let database: Database
-  private let cache = Mutex(TwoGenerationCache<String, Entry>(capacity: 4096))
+  private let state = Mutex(State())
 
-  /// How long an answer of the database is taken as it is: also how late a revocation can be.
+  /// How long an answer of the database is taken as it is: also how late the revocation by another server can be.
   private static let freshness = Duration.seconds(1)
+
+  private struct State {
+    var cache = TwoGenerationCache<String, Entry>(capacity: 4096)
+    /// Counts what was forgotten: an answer that was asked for before is not kept.
+    var revision = 0
+  }
 
   private struct Entry {
     /// Nil: there is no such key.
@@ -29,6 +36,22 @@ public final class APIKeys: Sendable {
 
   public init(database: Database) { self.database = database }
 
+  /// What is known of this key counts no more. To be called when a change of it is committed.
+  func forget(_ keyId: String) {
+    state.withLock { state in
+      state.cache.remove(keyId)
+      state.revision += 1
+    }
+  }
+
+  /// The same for all keys.
+  func forgetAll() {
+    state.withLock { state in
+      state.cache.removeAll()
+      state.revision += 1
+    }
+  }
+
   static func hasKey(_ request: Request) -> Bool { header(of: request) != nil }
 
   private static func header(of request: Request) -> ArraySlice<UInt8>? {
@@ -42,7 +65,7 @@ public final class APIKeys: Sendable {
     guard let header = Self.header(of: request) else { throw HTTPError.unauthorized("An API key is required") }
     guard let key = APIKey(header) else { throw Self.invalid }
     let hash = key.secretHash
-    var entry = cache.withLock { $0.value(for: key.keyId) }
+    var entry = state.withLock { $0.cache.value(for: key.keyId) }
     if entry.map({ $0.freshUntil <= request.received }) ?? true {
       entry = try await refreshed(key.keyId, hash, known: entry, now: request.received)
     }
@@ -58,13 +81,18 @@ public final class APIKeys: Sendable {
 
   /// While one request asks the database, the others go on with what is known.
   private func refreshed(_ keyId: String, _ hash: [UInt8], known: Entry?, now: Instant) async throws -> Entry {
-    if var extended = known, extended.record != nil {
-      extended.freshUntil = now + Self.freshness
-      cache.withLock { $0.insert(extended, for: keyId) }
+    let revision = state.withLock { state in
+      if var extended = known, extended.record != nil, state.cache.value(for: keyId) != nil {
+        extended.freshUntil = now + Self.freshness
+        state.cache.insert(extended, for: keyId)
+      }
+      return state.revision
     }
     do {
       let entry = Entry(record: try await load(keyId, hash), freshUntil: now + Self.freshness)
-      cache.withLock { $0.insert(entry, for: keyId) }
+      state.withLock { state in
+        if state.revision == revision { state.cache.insert(entry, for: keyId) }
+      }
       return entry
     } catch {
       guard let databaseError = error as? DatabaseError, databaseError.isUnavailable, let known, known.record != nil

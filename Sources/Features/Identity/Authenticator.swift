@@ -83,7 +83,7 @@ public final class Authenticator: Sendable {
     of token: String, _ keys: KeyRing.Keys, now: Instant
   ) async throws(HTTPError) -> (JWTClaims, generation: Int) {
     do throws(JWTError) { return (try verifier.verify(token, with: keys.set, now: now), keys.generation) } catch {
-      guard case .unknownKey = error, let newer = await ring.keys(after: keys, now: now) else {
+      guard case .unknownKey = error, let newer = try await ring.keys(after: keys, now: now) else {
         throw Self.refusal(error)
       }
       do throws(JWTError) { return (try verifier.verify(token, with: newer.set, now: now), newer.generation) } catch {

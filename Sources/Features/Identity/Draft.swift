@@ -11,7 +11,7 @@ public struct Draft {
 
   public let purpose: Purpose
   public var fields: Fields
-  private var columns = JSONWriter()
+  var columns = JSONWriter()
 
   public init(_ purpose: Purpose, body: ArraySlice<UInt8>) throws(InvalidBody) {
     self.init(purpose, try Fields(body: body))
@@ -102,7 +102,7 @@ public struct Draft {
 
   /// The body gives a value, or must. A new row takes the fallback of a field that is absent; a row that changes keeps
   /// its value.
-  private func asked(_ name: String, _ schema: @autoclosure () -> Schema, _ fallback: @autoclosure () -> [UInt8]? = nil)
+  func asked(_ name: String, _ schema: @autoclosure () -> Schema, _ fallback: @autoclosure () -> [UInt8]? = nil)
     -> Bool
   {
     if fields.present(name), !fields.isDescribing { return true }
@@ -163,6 +163,27 @@ public struct Draft {
   public mutating func optionalDouble(_ name: String, _ column: String, in range: ClosedRange<Double>) {
     guard sets(name) else { return }
     columns.field(column, fields.optionalDoubleOrNumericString(name, in: range))
+  }
+
+  /// The source text of an object whose members are the sender's own, at most `limit` bytes.
+  public mutating func optionalRawObject(_ name: String, _ column: String, bytes limit: Int) {
+    guard sets(name) else { return }
+    columns.key(column)
+    if let bytes = fields.optionalRawObject(name, bytes: limit) { columns.raw(bytes) } else { columns.null() }
+  }
+
+  /// Nil when it is absent or null.
+  @discardableResult
+  public mutating func optionalUUIDs(_ name: String, _ column: String, count: ClosedRange<Int>) -> [UUID]? {
+    guard sets(name) else { return nil }
+    let ids = fields.optionalUUIDs(name, count: count)
+    columns.key(column)
+    guard let ids else {
+      columns.null()
+      return nil
+    }
+    columns.array { json in for id in ids { json.uuid(id) } }
+    return ids
   }
 
   // MARK: - What the body names

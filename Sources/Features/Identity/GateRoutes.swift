@@ -135,3 +135,34 @@ extension Gate {
     [route(method, pattern, summary, .body(body), answers, room, handler)]
   }
 }
+
+/// Routes of the platform's super admins.
+extension Gate {
+  typealias PlatformHandler = @Sendable (Request, PlatformScope) async throws -> Response
+  typealias PlatformHandler1<A> = @Sendable (Request, PlatformScope, A) async throws -> Response
+
+  func platform(
+    _ method: Method, _ pattern: String, _ summary: String, gives answers: Answers, room: String = #fileID,
+    _ handler: @escaping PlatformHandler
+  ) -> [Route] {
+    [
+      platformRoute(method, pattern, summary, .nothing, answers, room) { request, caller, _ in
+        try await handler(request, caller)
+      }
+    ]
+  }
+
+  func platform<A>(
+    _ method: Method, _ pattern: String, _ summary: String, asks query: @escaping Reading<A>, gives answers: Answers,
+    room: String = #fileID, _ handler: @escaping PlatformHandler1<A>
+  ) -> [Route] {
+    [platformRoute(method, pattern, summary, .query(query), answers, room, handler)]
+  }
+
+  func platform<B>(
+    _ method: Method, _ pattern: String, _ summary: String, takes body: Body<B>, gives answers: Answers,
+    room: String = #fileID, _ handler: @escaping PlatformHandler1<B>
+  ) -> [Route] {
+    [platformRoute(method, pattern, summary, .body(body), answers, room, handler)]
+  }
+}

@@ -24,6 +24,8 @@ final class KeyRing: Sendable {
     var keys: Keys?
     var askedAt: Instant?
     var asking = false
+    /// The issuer did not answer when it was last asked.
+    var isAway = false
     var waiting: [CheckedContinuation<Void, Never>] = []
   }
 
@@ -40,17 +42,21 @@ final class KeyRing: Sendable {
   func keys(now: Instant) async throws(HTTPError) -> Keys {
     if let keys = state.withLock({ $0.keys }) { return keys }
     await ask(now: now)
-    guard let keys = state.withLock({ $0.keys }) else {
-      throw .unavailable("The keys of the token issuer cannot be had", retryAfter: 5)
-    }
+    guard let keys = state.withLock({ $0.keys }) else { throw Self.unavailable }
     return keys
   }
 
-  /// Keys that are newer than `old`, if the issuer gives any now.
-  func keys(after old: Keys, now: Instant) async -> Keys? {
+  private static let unavailable = HTTPError.unavailable("The keys of the token issuer cannot be had", retryAfter: 5)
+
+  /// Keys that are newer than `old`, for a token whose key is not among them. Nil when the issuer has said lately that
+  /// there are none; 503 while it says nothing, because then the token may be good.
+  func keys(after old: Keys, now: Instant) async throws(HTTPError) -> Keys? {
     if let keys = state.withLock({ $0.keys }), keys.generation > old.generation { return keys }
     await ask(now: now)
-    return state.withLock { $0.keys.flatMap { $0.generation > old.generation ? $0 : nil } }
+    let (newest, isAway) = state.withLock { ($0.keys, $0.isAway) }
+    if let newest, newest.generation > old.generation { return newest }
+    if isAway { throw Self.unavailable }
+    return nil
   }
 
   private enum Turn { case ask, wait, tooSoon }
@@ -81,6 +87,7 @@ final class KeyRing: Sendable {
         log.warn("the keys of the token issuer cannot be had", ["error": .error(error)])
       }
       let waiting = state.withLock { state in
+        state.isAway = answer == nil
         if let answer { state.keys = Keys(set: answer, generation: (state.keys?.generation ?? 0) + 1) }
         state.asking = false
         defer { state.waiting = [] }

@@ -36,12 +36,30 @@ public struct LocalIssuer: Sendable {
   /// What verifies its tokens.
   func keys() async throws -> JWKSet {
     _ = try await signingKey()
-    let rows = try await database.query("SELECT private_key FROM signing_keys WHERE retired_at IS NULL")
+    let rows = try await database.query(
+      "SELECT private_key FROM signing_keys WHERE retired_at IS NULL OR retired_at > now()")
     let keys = try rows.map { try PrivateKey(pkcs8: try $0.bytes(0)) }
     return try JWKSet(
       JSONWriter.bytes { json in
         json.object { json in json.array("keys") { json in for key in keys { key.writeJWK(to: &json) } } }
       })
+  }
+
+  /// Signs with a new key from now on. Tokens of the old one are believed until `overlap` is over, which should be as
+  /// long as the longest lifetime of a token; servers that run notice within ten minutes.
+  public func rotate(overlap: Duration) async throws -> String {
+    let made = try PrivateKey.generate()
+    _ = try await database.pipeline([
+      (
+        "UPDATE signing_keys SET retired_at = now() + $1 * interval '1 second' WHERE retired_at IS NULL",
+        [.double(Double(overlap.microseconds) / 1_000_000)]
+      ),
+      (
+        "INSERT INTO signing_keys (kid, algorithm, private_key) VALUES ($1, 'ES256', $2)",
+        [.text(made.keyID), .bytes(made.pkcs8)]
+      ),
+    ])
+    return made.keyID
   }
 
   /// The newest key, made when there is none. Two servers that start at once may make two, and both are believed.

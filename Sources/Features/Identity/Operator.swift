@@ -3,7 +3,7 @@ import PostgreSQL
 
 /// What an operator does on the server itself, before anyone can log in. It goes into the audit log as the system's.
 public struct Operator: Sendable {
-  private let database: Database
+  let database: Database
 
   public init(database: Database) { self.database = database }
 
@@ -62,6 +62,26 @@ public struct Operator: Sendable {
       ])
     guard let row = rows.first else { throw OperatorRefusal("there is no organization \(organizationId)") }
     return (try row.uuid(0), text)
+  }
+}
+
+extension Operator {
+  /// Makes a user a super admin, or takes that from them. False when nothing had to be changed.
+  public func setSuperAdmin(_ user: UUID, to isSuperAdmin: Bool, now: Instant) async throws -> Bool {
+    let change: SQL =
+      isSuperAdmin
+      ? "INSERT INTO platform_roles (user_id, role) VALUES ($1, 'SUPER_ADMIN') ON CONFLICT DO NOTHING RETURNING user_id"
+      : "DELETE FROM platform_roles WHERE user_id = $1 AND role = 'SUPER_ADMIN' RETURNING user_id"
+    let rows = try await database.query(
+      "WITH r AS (" + change
+        + """
+        ) SELECT append_platform_log($2, $3, NULL, r.user_id, jsonb_build_object('role', 'SUPER_ADMIN')) FROM r
+        """,
+      [
+        .uuid(user), Audit.system(at: now),
+        .text(isSuperAdmin ? "platform_role.granted" : "platform_role.revoked"),
+      ])
+    return !rows.isEmpty
   }
 }
 

@@ -43,13 +43,4 @@ extension Schema {
     .uuid("id"), .text("name"), .text("slug"), .text("timezone"), .choice("complianceMode", ComplianceMode.self),
     .integer("sensorLimit"), .text("logoUrl").orNull, .instant("createdAt"), .instant("updatedAt"),
   ]
-
-  static let member = Schema.object(
-    "Member",
-    [
-      .uuid("userId"), .text("email"), .text("fullName").orNull, .choice("role", Role.self), .instant("joinedAt"),
-    ])
-
-  /// The number of the first entry at which the chain breaks.
-  static let auditVerdict = Schema.object("AuditVerdict", [.bool("valid"), .integer("firstBroken").orNull])
 }

@@ -21,10 +21,6 @@ public struct OrganizationRoutes: Sendable {
         gate.get(one, .viewer, "An organization", gives: .one(.organization), get),
         gate.put(
           one, .owner, "Change an organization", takes: .change(changes), gives: .one(.organization), update),
-        gate.get(one + "/members", .viewer, "Its members", gives: .list(.member), members),
-        gate.get(
-          one + "/audit/verify", .admin, "Recompute the chain of the audit log", gives: .one(.auditVerdict), verifyAudit
-        ),
       ].joined())
   }
 
@@ -69,20 +65,5 @@ public struct OrganizationRoutes: Sendable {
     try await refusing(unknownTimeZone) {
       try .row(await store.update(row, scope, request), or: "Organization")
     }
-  }
-
-  @Sendable func members(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
-    .rows(try await store.members(scope).json)
-  }
-
-  @Sendable func verifyAudit(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
-    let broken = try await Audit.firstBroken(in: scope, database: store.database)
-    return .json(
-      bytes: JSONWriter.bytes { json in
-        json.object { json in
-          json.field("valid", broken == nil)
-          json.field("firstBroken", broken)
-        }
-      })
   }
 }

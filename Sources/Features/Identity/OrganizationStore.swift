@@ -37,9 +37,7 @@ struct OrganizationStore: Sendable {
 
   /// Makes the organization with the caller as its owner.
   func create(_ row: Value, _ principal: Principal, _ request: Request) async throws -> Rows {
-    let author = Audit.author(
-      .user(principal.userId), at: request.received, requestId: request.id, address: "\(request.peer)")
-    return try await database.query(
+    try await database.query(
       """
       WITH o AS (
         INSERT INTO organizations (name, slug, timezone, compliance_mode)
@@ -54,7 +52,10 @@ struct OrganizationStore: Sendable {
       )
       SELECT
       """ + " " + Self.columns + " FROM o, log",
-      [author, row, .uuid(principal.userId), .text(principal.email ?? ""), .optional(principal.name)])
+      [
+        Audit.author(principal, request), row, .uuid(principal.userId), .text(principal.email ?? ""),
+        .optional(principal.name),
+      ])
   }
 
   /// Those of `slugs` that nobody has, at most three.
@@ -91,16 +92,5 @@ struct OrganizationStore: Sendable {
       )
       SELECT
       """ + " " + Self.columns + " FROM o, log", [.uuid(scope.organizationId), Audit.author(scope, request), row])
-  }
-
-  func members(_ scope: OrganizationScope) async throws -> Rows {
-    try await database.query(
-      """
-      SELECT r.user_id AS "userId", coalesce(p.email, '') AS email, p.full_name AS "fullName", r.role,
-        r.created_at AS "joinedAt"
-      FROM user_roles r
-      LEFT JOIN profiles p ON p.organization_id = r.organization_id AND p.user_id = r.user_id
-      WHERE r.organization_id = $1 ORDER BY r.created_at, r.user_id
-      """, [.uuid(scope.organizationId)])
   }
 }

@@ -46,6 +46,17 @@ public struct Query {
     notes.append(Schema.Property(name, schema, isRequired: false, fallback: fallback.map { Array($0.utf8) }))
   }
 
+  /// Records a problem for each of these that is absent. To be called after they were asked for.
+  public mutating func require(_ names: String...) {
+    for name in names {
+      if let request {
+        if request.query(name) == nil { problem(name, "is required") }
+      } else if let place = notes.firstIndex(where: { $0.name == name }) {
+        notes[place].isRequired = true
+      }
+    }
+  }
+
   // MARK: - Values
 
   public mutating func text(_ name: String, _ length: ClosedRange<Int>) -> String? {

@@ -31,6 +31,7 @@ struct Batch {
       } catch let error as DatabaseError {
         if Monitor.isStale(error) {
           memory.forget(plan.news.keys)
+          try await memory.directory.renew(on: connection)
         } else if case .uniqueViolation = error.kind, !memory.repeats.areExpected {
           memory.repeats.saw()
         } else {
@@ -66,11 +67,12 @@ struct Batch {
     }
 
     /// What belongs to the same commit beside the readings and the states of their units.
-    func besides(_ heard: [Reading]) -> [(SQL, [Value])] {
+    func besides(_ heard: [Reading], _ marks: RollupMarks.Batch?) -> [(SQL, [Value])] {
       var statements: [(SQL, [Value])] = []
       if !quarantine.isEmpty { statements.append(QuarantineStore.insert(quarantine)) }
       if !events.isEmpty { statements.append(DeviceEventStore.insert(events)) }
       if !heard.isEmpty { statements.append(DeviceStateStore.note(heard)) }
+      if let marks { statements.append(marks.statement) }
       return statements
     }
   }
@@ -99,9 +101,11 @@ struct Batch {
     // Statements outside of a transaction that share a round trip are one.
     var statements = [Monitor.advance(states, directoryVersion: memory.directory.version ?? -1)]
     if !plan.readings.isEmpty { statements.append(ReadingWrites.insert(plan.readings)) }
-    let answers = try await connection.pipeline(statements + plan.besides(heard), timeout: Self.statementLimit)
+    let marks = memory.directory.marks.batch(plan.readings, at: now)
+    let answers = try await connection.pipeline(statements + plan.besides(heard, marks), timeout: Self.statementLimit)
     memory.remember(states, version: UInt32(truncatingIfNeeded: try answers[0].first?.int(0) ?? 0))
     memory.directory.note(heard)
+    if let marks { memory.directory.marks.note(marks, at: now) }
     return settled(plan, stored: nil, [:], [:])
   }
 
@@ -132,10 +136,12 @@ struct Batch {
         news(plan, stored), states: Array(states.values), rules: rules(states, memory.directory), now: now,
         on: connection)
       let heard = plan.readings.filter { memory.directory.isNews($0) && stored?.contains($0.id) ?? true }
-      let closing = outcome.statements + plan.besides(heard) + [(Monitor.rowVersion, []), ("COMMIT", [])]
+      let marks = memory.directory.marks.batch(plan.readings.lazy.filter { stored?.contains($0.id) ?? true }, at: now)
+      let closing = outcome.statements + plan.besides(heard, marks) + [(Monitor.rowVersion, []), ("COMMIT", [])]
       let versions = try await connection.pipeline(closing, timeout: Self.statementLimit).dropLast().last
       memory.remember(outcome.states, version: UInt32(truncatingIfNeeded: try versions?.first?.int(0) ?? 0))
       memory.directory.note(heard)
+      if let marks { memory.directory.marks.note(marks, at: now) }
       if looks { memory.repeats.looked(andFound: !refused.isEmpty) }
       return settled(plan, stored: stored, earlier, outcome.alertsOpened)
     } catch {

@@ -13,6 +13,7 @@ final class Directory {
   /// Entries beyond this are forgotten, all at once: about 1 KB each.
   private static let capacity = 200_000
 
+  let marks = RollupMarks()
   private(set) var version: Int64?
   private var devices: [DeviceKey: DeviceEntry?] = [:]
   private var units: [UUID: UnitRules?] = [:]
@@ -46,6 +47,12 @@ final class Directory {
       let found = try await UnitRules.load(Array(unknown), on: connection)
       for id in unknown { units[id] = .some(found[id]) }
     }
+  }
+
+  /// Forgets everything if anything has changed.
+  func renew(on connection: Connection) async throws {
+    let now = try await connection.query(DeviceEntry.directoryVersion).first?.int(0)
+    if now != version { forget() }
   }
 
   func forget() {

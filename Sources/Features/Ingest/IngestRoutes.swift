@@ -36,17 +36,41 @@ public struct IngestRoutes: Sendable {
       ).described(
         "Take a message of The Things Stack", by: [.apiKey, .webhookSecret], takes: Contract.Body(.any),
         gives: .one(.taken)),
-      Route(.post, "/api/ingest/readings", bodyLimit: 1 << 20, logLevel: .debug, readings).described(
-        "Take readings of other senders", by: [.apiKey, .webhookSecret], takes: Contract.Body(SampleReader.schema),
-        gives: .one(.takenReadings)),
+      Route(
+        .post, "/api/webhooks/chirpstack", bodyLimit: Self.messageLimit, content: .any, logLevel: .debug, chirpStack
+      ).described(
+        "Take a message of ChirpStack 4", by: [.apiKey, .webhookSecret],
+        asks: [.choice("event", ChirpStackEvent.self).optional], takes: Contract.Body(.map(of: .any)),
+        gives: .one(.taken)),
+      Route(.post, "/api/ingest/readings", bodyLimit: 1 << 20, logLevel: .debug, readings)
+        .streaming(MediaType.ndjson, bodyLimit: .max, readingLines)
+        .described(
+          "Take up to 1,000 readings of other senders; as application/x-ndjson any number, each answered by a line",
+          by: [.apiKey, .webhookSecret], takes: Contract.Body(SampleReader.schema), gives: .one(.takenReadings)),
     ]
   }
 
-  // MARK: - The Things Stack
+  // MARK: - Network servers
 
   /// With a valid key the answer is 2xx whatever the message says: The Things Stack counts anything else against the whole
   /// webhook, for every device. 400 only for what is no JSON and so can belong to nobody; 503 when it could not be made durable.
   @Sendable private func theThingsStack(_ request: Request) async throws -> Response {
+    try await webhook(request) { root, scope in
+      .theThingsStack(root, scope, arrivedAt: request.received)
+    }
+  }
+
+  /// The same for ChirpStack's HTTP integration, which names the kind of its message in the query.
+  @Sendable private func chirpStack(_ request: Request) async throws -> Response {
+    let event = request.query("event")
+    return try await webhook(request) { root, scope in
+      .chirpStack(root, event: event, scope, arrivedAt: request.received)
+    }
+  }
+
+  private func webhook(
+    _ request: Request, _ read: (JSONValue, IngestScope) -> NetworkMessage
+  ) async throws -> Response {
     let scope = try await keys.authenticate(request, scope: .ingest)
     let document: JSONDocument
     do throws(JSONError) {
@@ -54,7 +78,7 @@ public struct IngestRoutes: Sendable {
     } catch {
       throw HTTPError.badRequest("The body is not JSON: \(error.reason) at byte \(error.offset)", code: "INVALID_JSON")
     }
-    let message = NetworkMessage.theThingsStack(document.root, scope, arrivedAt: request.received)
+    let message = read(document.root, scope)
     let settled: Settled
     do throws(WriteFailure) {
       settled = try await writer.write(intake(message, request, scope))
@@ -134,27 +158,39 @@ public struct IngestRoutes: Sendable {
         json.field("insertedCount", stored.count)
         json.array("readingIds") { json in for id in stored { json.uuid(id) } }
         json.field("alertsTriggered", alerts)
-        json.array("results") { json in for one in settled { Self.write(one, &json) } }
+        json.array("results") { json in for one in settled { json.object { one.write(to: &$0) } } }
       }
     }
   }
 
-  private static func write(_ settled: Settled, _ json: inout JSONWriter) {
-    json.object { json in
-      switch settled {
-      case .stored(let id, _):
-        json.field("status", "stored")
-        json.field("readingId", id)
-      case .duplicate(let id):
-        json.field("status", "duplicate")
-        json.field("readingId", id)
-      case .foreign(let reason), .refused(let reason), .ignored(let reason):
-        json.field("status", "refused")
-        json.field("reason", reason)
-      case .quarantined(let reason):
-        json.field("status", "refused")
-        json.field("reason", reason.rawValue)
-      }
+  /// Any number of them, one on each line. They are read, stored and answered piece by piece.
+  @Sendable private func readingLines(_ request: Request, _ body: BodyReader) async throws -> Response {
+    let scope = try await keys.authenticate(request, scope: .ingest)
+    let door = self.writer
+    // What must not be compressed must be said: an answer is to leave before the next line comes.
+    return Response.stream(MediaType.ndjson) { writer in
+      let lines = ReadingLines(writer: door, scope: scope, received: request.received)
+      try await lines.run(from: body, to: writer)
+    }.with("Content-Encoding", "identity")
+  }
+}
+
+extension Settled {
+  /// What a sender of readings is told of one of them.
+  func write(to json: inout JSONWriter) {
+    switch self {
+    case .stored(let id, _):
+      json.field("status", "stored")
+      json.field("readingId", id)
+    case .duplicate(let id):
+      json.field("status", "duplicate")
+      json.field("readingId", id)
+    case .foreign(let reason), .refused(let reason), .ignored(let reason):
+      json.field("status", "refused")
+      json.field("reason", reason)
+    case .quarantined(let reason):
+      json.field("status", "refused")
+      json.field("reason", reason.rawValue)
     }
   }
 }

@@ -114,7 +114,8 @@ extension Uplink {
     var reading = Reading(
       id: .v7(at: arrivedAt), organizationId: device.organizationId, unitId: assignment?.unitId,
       deviceId: device.deviceId, recordedAt: recordedAt, receivedAt: arrivedAt, source: .ttn)
-    reading.temperature = sample.unitTemperature(assignment?.channel)
+    let measured = device.temperature(of: sample, assignment, at: recordedAt)
+    reading.temperature = measured.temperature
     reading.probe = sample.probe
     reading.ambient = sample.ambient
     reading.humidity = sample.humidity ?? sample.probeHumidity
@@ -131,8 +132,10 @@ extension Uplink {
     reading.payload = payload
     reading.simulated = simulated
     reading.flags = Reading.Flags(sample.flags)
+    if measured.isCalibrated { reading.flags.insert(.calibrated) }
     if assignment?.isPrimary == false { reading.flags.insert(.secondary) }
     if sample.kind != .live { reading.flags.insert(.backfill) }
+    if isPart { reading.flags.insert(.part) }
     if isHealed { reading.flags.insert(.healed) }
     return reading
   }
@@ -170,16 +173,24 @@ extension Sample {
       scope.siteId.map({ $0 == rules.siteId }) ?? true
     else { return .foreign("unitId is not a unit of this organization") }
     var isPrimary = true
+    var offset: TemperatureDifference?
     if let deviceId {
       guard let device = directory.device(.id(deviceId, organization: scope.organizationId)) else {
         return .foreign("deviceId is not a device of this organization")
       }
-      isPrimary = device.assignment(at: recordedAt)?.isPrimary ?? true
+      let assignment = device.assignment(at: recordedAt)
+      isPrimary = assignment?.isPrimary ?? true
+      offset = device.offset(of: assignment?.channel, at: recordedAt)
     }
     var reading = Reading(
       id: .v7(at: arrivedAt), organizationId: scope.organizationId, unitId: unitId, deviceId: deviceId,
       recordedAt: recordedAt, receivedAt: arrivedAt, source: source)
     reading.temperature = temperature
+    if let offset {
+      reading.temperature = temperature + offset
+      reading.probe = temperature
+      reading.flags.insert(.calibrated)
+    }
     reading.humidity = humidity
     reading.batteryPercent = batteryPercent
     reading.signalStrength = signalStrength

@@ -21,6 +21,14 @@ enum SampleReader {
     return samples.map { .sample($0, by: scope) }
   }
 
+  /// One reading by itself. Throws ``InvalidBody`` or ``InvalidFields``.
+  static func read(line: ArraySlice<UInt8>, arrivedAt: Instant) throws -> Sample {
+    var fields = try Fields(body: line)
+    let sample = sample(&fields, arrivedAt)
+    try fields.check()
+    return sample
+  }
+
   private static func samples(_ fields: inout Fields, arrivedAt: Instant) -> [Sample] {
     fields.objects("readings", count: 1...countMax) { sample(&$0, arrivedAt) }
   }

@@ -27,6 +27,8 @@ struct Uplink {
   let signalStrength: SignalStrength?
   let snr: Double?
   let simulated: Bool
+  /// The network tells the same frame in another message too (`uplink_normalized` beside `uplink_message`).
+  var isPart = false
   /// Fetched from the network server's storage, because it did not come by itself.
   var isHealed = false
 }
@@ -100,7 +102,7 @@ extension NetworkMessage {
         applicationID: applicationID, model: bounded(uplink["version_ids"]?["model_id"]), port: UInt8(port),
         frameCounter: frameCounter, session: bounded(uplink["session_key_id"]), payload: payload,
         decoded: uplink["decoded_payload"], normalized: uplink["normalized_payload"], signalStrength: signal, snr: snr,
-        simulated: root["simulated"]?.bool ?? false))
+        simulated: root["simulated"]?.bool ?? false, isPart: root["uplink_message"] == nil))
   }
 
   /// Upper case, without `:` and `-`; nil when that is not 16 hexadecimal digits.
@@ -114,21 +116,21 @@ extension NetworkMessage {
     return digits.count == 16 ? String(decoding: digits, as: UTF8.self) : nil
   }
 
-  private static func bounded(_ value: JSONValue?) -> String? {
+  static func bounded(_ value: JSONValue?) -> String? {
     guard let text = value?.string, (1...256).contains(text.utf8.count), !text.utf8.contains(0) else { return nil }
     return text
   }
 
-  private static func instant(_ value: JSONValue) -> Instant? { value.string.flatMap { Instant(rfc3339: $0) } }
+  static func instant(_ value: JSONValue) -> Instant? { value.string.flatMap { Instant(rfc3339: $0) } }
 
   /// Absent is 0. Nil: there, and not such a number.
-  private static func integer(_ value: JSONValue?, _ range: ClosedRange<Int64>) -> Int64? {
+  static func integer(_ value: JSONValue?, _ range: ClosedRange<Int64>) -> Int64? {
     guard let value, !value.isNull else { return range.lowerBound }
     guard let number = value.int, range.contains(number) else { return nil }
     return number
   }
 
-  private static func bestReception(_ gateways: JSONValue?) -> (SignalStrength?, Double?) {
+  static func bestReception(_ gateways: JSONValue?) -> (SignalStrength?, Double?) {
     var best: SignalStrength?
     var snr: Double?
     guard let gateways, gateways.kind == .array else { return (nil, nil) }

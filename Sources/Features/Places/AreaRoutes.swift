@@ -14,7 +14,9 @@ public struct AreaRoutes: Sendable {
     let one = all + "/:areaId"
     return Array(
       [
-        gate.get(all, .viewer, "Areas of a site in their order", gives: .list(.area), list),
+        gate.get(
+          all, .viewer, "Areas of a site in their order; the deleted ones, newest first", asks: { $0.bool("deleted") },
+          gives: .list(.area), list),
         gate.post(all, .admin, "Create an area", takes: .create(row), gives: .created(.area), create),
         gate.get(one, .viewer, "An area", gives: .one(.area), get),
         gate.put(one, .admin, "Change an area", takes: .change(row), gives: .one(.area), update),
@@ -24,8 +26,9 @@ public struct AreaRoutes: Sendable {
   }
 
   /// A site that is not there has no areas.
-  @Sendable func list(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
-    .rows(try await store.list(site: try request.uuid("siteId"), scope).json)
+  @Sendable func list(_ request: Request, _ scope: OrganizationScope, _ deleted: Bool) async throws -> Response {
+    let site = try request.uuid("siteId")
+    return .rows(try await (deleted ? store.listDeleted(site: site, scope) : store.list(site: site, scope)).json)
   }
 
   @Sendable func create(_ request: Request, _ scope: OrganizationScope, _ row: Value) async throws -> Response {

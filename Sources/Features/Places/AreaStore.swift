@@ -8,6 +8,8 @@ struct AreaStore: Sendable {
 
   private static let columns: SQL = """
     a.id, a.site_id AS "siteId", a.name, a.description, a.sort_order AS "sortOrder", a.is_active AS "isActive",
+    (SELECT count(*) FROM units u
+      WHERE u.organization_id = a.organization_id AND u.area_id = a.id AND u.deleted_at IS NULL) AS "unitsCount",
     a.created_at AS "createdAt", a.updated_at AS "updatedAt"
     """
 
@@ -17,6 +19,17 @@ struct AreaStore: Sendable {
         + """
          FROM areas a JOIN sites s ON s.id = a.site_id AND s.deleted_at IS NULL
         WHERE a.organization_id = $1 AND a.site_id = $2 AND a.deleted_at IS NULL ORDER BY a.sort_order, a.name, a.id
+        """, [.uuid(scope.organizationId), .uuid(site)])
+  }
+
+  /// The deleted ones, which can be restored, newest first.
+  func listDeleted(site: UUID, _ scope: OrganizationScope) async throws -> Rows {
+    try await database.query(
+      "SELECT " + Self.columns
+        + """
+        , a.deleted_at AS "deletedAt" FROM areas a
+        WHERE a.organization_id = $1 AND a.site_id = $2 AND a.deleted_at IS NOT NULL
+        ORDER BY a.deleted_at DESC, a.id
         """, [.uuid(scope.organizationId), .uuid(site)])
   }
 

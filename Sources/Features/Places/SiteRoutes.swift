@@ -14,7 +14,9 @@ public struct SiteRoutes: Sendable {
     let one = all + "/:siteId"
     return Array(
       [
-        gate.get(all, .viewer, "Sites by name", gives: .list(.site), list),
+        gate.get(
+          all, .viewer, "Sites by name; the deleted ones, newest first", asks: { $0.bool("deleted") },
+          gives: .list(.site), list),
         gate.post(all, .admin, "Create a site", takes: .create(row), gives: .created(.site), create),
         gate.get(one, .viewer, "A site", gives: .one(.site), get),
         gate.put(one, .admin, "Change a site", takes: .change(row), gives: .one(.site), update),
@@ -23,8 +25,8 @@ public struct SiteRoutes: Sendable {
       ].joined())
   }
 
-  @Sendable func list(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
-    .rows(try await store.list(scope).json)
+  @Sendable func list(_ request: Request, _ scope: OrganizationScope, _ deleted: Bool) async throws -> Response {
+    .rows(try await (deleted ? store.listDeleted(scope) : store.list(scope)).json)
   }
 
   @Sendable func create(_ request: Request, _ scope: OrganizationScope, _ row: Value) async throws -> Response {

@@ -11,6 +11,11 @@ struct SiteStore: Sendable {
     s.country, s.timezone, s.compliance_mode AS "complianceMode",
     s.manual_log_cadence_seconds AS "manualLogCadenceSeconds",
     s.corrective_action_required AS "correctiveActionRequired", s.latitude, s.longitude, s.is_active AS "isActive",
+    (SELECT count(*) FROM areas a
+      WHERE a.organization_id = s.organization_id AND a.site_id = s.id AND a.deleted_at IS NULL) AS "areasCount",
+    (SELECT count(*) FROM areas a JOIN units u ON u.organization_id = a.organization_id AND u.area_id = a.id
+        AND u.deleted_at IS NULL
+      WHERE a.organization_id = s.organization_id AND a.site_id = s.id AND a.deleted_at IS NULL) AS "unitsCount",
     s.created_at AS "createdAt", s.updated_at AS "updatedAt"
     """
 
@@ -18,6 +23,16 @@ struct SiteStore: Sendable {
     try await database.query(
       "SELECT " + Self.columns + " FROM sites s WHERE organization_id = $1 AND deleted_at IS NULL ORDER BY name, id",
       [.uuid(scope.organizationId)])
+  }
+
+  /// The deleted ones, which can be restored, newest first.
+  func listDeleted(_ scope: OrganizationScope) async throws -> Rows {
+    try await database.query(
+      "SELECT " + Self.columns
+        + """
+        , s.deleted_at AS "deletedAt" FROM sites s WHERE organization_id = $1 AND deleted_at IS NOT NULL
+        ORDER BY deleted_at DESC, id
+        """, [.uuid(scope.organizationId)])
   }
 
   func get(_ id: UUID, _ scope: OrganizationScope) async throws -> Rows {

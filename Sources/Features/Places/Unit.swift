@@ -8,17 +8,20 @@ import PostgreSQL
 struct UnitFilter {
   let siteId: UUID?
   let areaId: UUID?
+  /// The deleted ones, which can be restored.
+  let deleted: Bool
   let shownIn: Value
 
   init(_ query: inout Query) {
     siteId = query.uuid("siteId")
     areaId = query.uuid("areaId")
+    deleted = query.bool("deleted")
     shownIn = TemperatureUnit.asked(&query)
   }
 }
 
 extension Schema {
-  /// Temperatures are in `temperatureUnit`.
+  /// Temperatures are in `temperatureUnit`. Limits and times are those that count: the unit's own, or of alert rules.
   static let unit = Schema.object(
     "Unit",
     [
@@ -28,8 +31,10 @@ extension Schema {
       .number("tempMin").orNull, .number("tempMax").orNull, .number("tempHysteresis"),
       .integer("confirmSecondsDoorClosed"), .integer("confirmSecondsDoorOpen"), .integer("expectedIntervalSeconds"),
       .bool("manualMonitoringRequired"), .integer("manualMonitoringInterval").orNull,
-      .instant("lastReadingAt").orNull, .number("lastTemperature").orNull, .number("lastHumidity").orNull,
+      .instant("lastReadingAt").orNull, .instant("lastManualLogAt").orNull, .number("lastTemperature").orNull,
+      .number("lastHumidity").orNull,
       .bool("doorOpen").orNull, .text("linkState").orNull, .text("tempState").orNull, .bool("isActive"),
       .integer("sortOrder"), .instant("createdAt"), .instant("updatedAt"),
+      .instant("deletedAt").optional,
     ])
 }

@@ -37,7 +37,10 @@ public struct UnitRoutes: Sendable {
   }
 
   @Sendable func list(_ request: Request, _ scope: OrganizationScope, _ wanted: UnitFilter) async throws -> Response {
-    .rows(try await store.list(site: wanted.siteId, area: wanted.areaId, shownIn: wanted.shownIn, scope).json)
+    .rows(
+      try await store.list(
+        site: wanted.siteId, area: wanted.areaId, deleted: wanted.deleted, shownIn: wanted.shownIn, scope
+      ).json)
   }
 
   @Sendable func listOfArea(_ request: Request, _ scope: OrganizationScope, _ unit: Value) async throws -> Response {
@@ -74,8 +77,11 @@ public struct UnitRoutes: Sendable {
   }
 
   @Sendable func restore(_ request: Request, _ scope: OrganizationScope, _ unit: Value) async throws -> Response {
-    let restored = try await store.restore(try UnitPlace(request), shownIn: unit, scope, request)
-    return try .row(restored, or: "Deleted unit of an area that is there")
+    let place = try UnitPlace(request)
+    return try await refusing(Self.refusals) {
+      let restored = try await store.restore(place, shownIn: unit, scope, request)
+      return try .row(restored, or: "Deleted unit of an area that is there")
+    }
   }
 
   // MARK: - Fields
@@ -83,21 +89,23 @@ public struct UnitRoutes: Sendable {
   /// What only the row as a whole can show to be wrong.
   private static let refusals = [
     "units_limits_in_order": InvalidFields("tempMax", "must be greater than tempMin"),
-    "units_limit_present": InvalidFields("tempMax", "must be set when tempMin is null"),
+    "unit_limits_in_order": InvalidFields(
+      "tempMax", "must be greater than tempMin, also with what alert rules say of the unit"),
+    "unit_limits_present": InvalidFields(
+      "tempMax", "must be set when tempMin is null, unless an alert rule sets a limit"),
     "units_confirm_in_order": InvalidFields("confirmSecondsDoorOpen", "must not be less than confirmSecondsDoorClosed"),
   ]
 
-  /// `status` is not taken: it follows from the readings.
+  /// `status` is not taken: it follows from the readings. What the unit does not say itself, alert rules say.
   private func row(_ draft: consuming Draft) throws -> Value {
     draft.text("name", length: 1...256)
     draft.choice("unitType", "unit_type", of: UnitType.self)
-    let scale = draft.choice("tempUnit", "temp_unit", of: TemperatureUnit.self, default: .fahrenheit)
+    draft.choice("tempUnit", "temp_unit", of: TemperatureUnit.self, default: .fahrenheit)
     draft.limits()
-    draft.decimal(
-      "tempHysteresis", "temp_hysteresis", in: 0...50, default: scale == .celsius ? Decimal2(hundredths: 50) : 1)
-    draft.integer("confirmSecondsDoorClosed", "confirm_seconds_door_closed", in: 0...86_400, default: 600)
-    draft.integer("confirmSecondsDoorOpen", "confirm_seconds_door_open", in: 0...86_400, default: 1200)
-    draft.integer("expectedIntervalSeconds", "expected_interval_seconds", in: 10...86_400, default: 1200)
+    draft.optionalDecimal("tempHysteresis", "temp_hysteresis", in: 0...50)
+    draft.optionalInteger("confirmSecondsDoorClosed", "confirm_seconds_door_closed", in: 0...86_400)
+    draft.optionalInteger("confirmSecondsDoorOpen", "confirm_seconds_door_open", in: 0...86_400)
+    draft.optionalInteger("expectedIntervalSeconds", "expected_interval_seconds", in: 10...86_400)
     draft.bool("manualMonitoringRequired", "manual_monitoring_required", default: false)
     draft.optionalInteger("manualMonitoringInterval", "manual_monitoring_interval", in: 1...525_600)
     draft.integer("sortOrder", "sort_order", in: 0...1_000_000, default: 0)
@@ -106,13 +114,13 @@ public struct UnitRoutes: Sendable {
 }
 
 extension Draft {
-  /// `tempMin` and `tempMax` in degrees of `tempUnit`. Null, said outright, is no limit on that side.
+  /// `tempMin` and `tempMax` in degrees of `tempUnit`. Null, said outright, is no limit of its own on that side.
   fileprivate mutating func limits() {
     let range: ClosedRange<Decimal2> = -300...500
     for (name, column) in [("tempMin", "temp_min"), ("tempMax", "temp_max")] {
       fields.note(Schema.Property(name, .decimal(range).orNull, isRequired: purpose == .create))
       if purpose == .create, !sets(name) {
-        fields.problem(name, "is required; null for no limit")
+        fields.problem(name, "is required; null for no limit of its own")
       } else {
         optionalDecimal(name, column, in: range)
       }

@@ -13,18 +13,23 @@ public struct UnitRules: Sendable {
   public let limits: LimitsHistory
 
   /// The rules of these units; the ones that do not exist, are deleted or have no limits are left out.
-  public static func load(_ units: [UUID], on connection: Connection) async throws -> [UUID: UnitRules] {
+  ///
+  /// - Parameter deleted: those of deleted units too, whose history is still judged.
+  public static func load(
+    _ units: [UUID], andDeleted deleted: Bool = false, on connection: Connection
+  ) async throws -> [UUID: UnitRules] {
     guard !units.isEmpty else { return [:] }
     let rows = try await connection.query(
       """
       SELECT u.id, u.organization_id, a.site_id, u.name, u.temp_unit, l.valid_from, l.temp_min, l.temp_max, l.hysteresis,
-        l.confirm_seconds_door_closed, l.confirm_seconds_door_open, l.expected_interval_seconds
+        l.confirm_seconds_door_closed, l.confirm_seconds_door_open, l.expected_interval_seconds,
+        l.door_mask_minutes_per_day, l.late_checkins, l.lost_checkins
       FROM units u
       JOIN areas a ON a.organization_id = u.organization_id AND a.id = u.area_id
       JOIN unit_limits l ON l.organization_id = u.organization_id AND l.unit_id = u.id
-      WHERE u.id = ANY ($1) AND u.deleted_at IS NULL
+      WHERE u.id = ANY ($1) AND ($2 OR u.deleted_at IS NULL)
       ORDER BY u.id, l.valid_from
-      """, [.uuids(units)])
+      """, [.uuids(units), .bool(deleted)])
     var rules: [UUID: UnitRules] = [:]
     var start = rows.startIndex
     while start < rows.endIndex {
@@ -59,6 +64,7 @@ public struct UnitRules: Sendable {
       high: try row.optionalHundredths(7).map { Limit(hundredths: Int32(clamping: $0), in: .celsius) },
       hysteresis: TemperatureDifference(hundredths: Int32(clamping: try row.hundredths(8))),
       confirmDoorClosed: .seconds(try row.int(9)), confirmDoorOpen: .seconds(try row.int(10)),
-      expectedInterval: .seconds(try row.int(11)))
+      doorMaskPerDay: .seconds(60 * (try row.int(12))), expectedInterval: .seconds(try row.int(11)),
+      lateCheckIns: Int32(clamping: try row.int(13)), lostCheckIns: Int32(clamping: try row.int(14)))
   }
 }

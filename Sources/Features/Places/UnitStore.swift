@@ -6,34 +6,56 @@ import PostgreSQL
 struct UnitStore: Sendable {
   let database: Database
 
-  /// Of a view `c` of units. Every temperature is in `shown`.
+  /// Of a view `c` of units. Every temperature is in `shown`. Limits are those that count: the unit's own as they were
+  /// entered, else what a rule says.
   private static let columns: SQL = """
     c.id, c.area_id AS "areaId", c.site_id AS "siteId", c.name, c.area_name AS "areaName", c.site_name AS "siteName",
     c.unit_type AS "unitType", c.status, c.status_since AS "statusSince", c.temp_unit AS "tempUnit",
     shown AS "temperatureUnit",
-    convert_degrees(c.temp_min, c.temp_unit, shown) AS "tempMin",
-    convert_degrees(c.temp_max, c.temp_unit, shown) AS "tempMax",
-    convert_degrees_difference(c.temp_hysteresis, c.temp_unit, shown) AS "tempHysteresis",
+    CASE WHEN to_celsius(c.temp_min, c.temp_unit) = c.limit_low THEN convert_degrees(c.temp_min, c.temp_unit, shown)
+      ELSE from_celsius(c.limit_low, shown) END AS "tempMin",
+    CASE WHEN to_celsius(c.temp_max, c.temp_unit) = c.limit_high THEN convert_degrees(c.temp_max, c.temp_unit, shown)
+      ELSE from_celsius(c.limit_high, shown) END AS "tempMax",
+    CASE WHEN convert_degrees_difference(c.temp_hysteresis, c.temp_unit, 'C') = c.limit_hysteresis
+      THEN convert_degrees_difference(c.temp_hysteresis, c.temp_unit, shown)
+      ELSE trim_scale(round(convert_degrees_difference(c.limit_hysteresis, 'C', shown), 1)) END AS "tempHysteresis",
     c.confirm_seconds_door_closed AS "confirmSecondsDoorClosed",
     c.confirm_seconds_door_open AS "confirmSecondsDoorOpen",
     c.expected_interval_seconds AS "expectedIntervalSeconds",
     c.manual_monitoring_required AS "manualMonitoringRequired",
     c.manual_monitoring_interval AS "manualMonitoringInterval",
     c.last_reading_at AS "lastReadingAt", from_celsius(c.last_temperature, shown) AS "lastTemperature",
-    c.last_humidity AS "lastHumidity", c.door_open AS "doorOpen", c.link_state AS "linkState",
+    c.last_humidity AS "lastHumidity", NULL::timestamptz AS "lastManualLogAt", c.door_open AS "doorOpen", c.link_state AS "linkState",
     c.temp_state AS "tempState", c.is_active AS "isActive", c.sort_order AS "sortOrder",
     c.created_at AS "createdAt", c.updated_at AS "updatedAt"
     """
 
-  func list(site: UUID?, area: UUID?, shownIn unit: Value, _ scope: OrganizationScope) async throws -> Rows {
+  /// By site, area and place in the area.
+  static let listing: SQL =
+    "SELECT " + columns
+      + """
+       FROM unit_current c, LATERAL coalesce($2::text, c.temp_unit) AS shown
+      WHERE c.organization_id = $1 AND c.is_visible
+        AND ($3::uuid IS NULL OR c.site_id = $3) AND ($4::uuid IS NULL OR c.area_id = $4)
+      ORDER BY c.site_name, c.site_id, c.area_sort_order, c.area_name, c.area_id, c.sort_order, c.name, c.id
+      """
+
+  /// The deleted ones, which can be restored, newest first.
+  private static let deleted: SQL =
+    "SELECT " + columns
+      + """
+      , c.deleted_at AS "deletedAt" FROM unit_current c, LATERAL coalesce($2::text, c.temp_unit) AS shown
+      WHERE c.organization_id = $1 AND c.deleted_at IS NOT NULL
+        AND ($3::uuid IS NULL OR c.site_id = $3) AND ($4::uuid IS NULL OR c.area_id = $4)
+      ORDER BY c.deleted_at DESC, c.id
+      """
+
+  func list(
+    site: UUID?, area: UUID?, deleted: Bool = false, shownIn unit: Value, _ scope: OrganizationScope
+  ) async throws -> Rows {
     try await database.query(
-      "SELECT " + Self.columns
-        + """
-         FROM unit_current c, LATERAL coalesce($2::text, c.temp_unit) AS shown
-        WHERE c.organization_id = $1 AND c.is_visible
-          AND ($3::uuid IS NULL OR c.site_id = $3) AND ($4::uuid IS NULL OR c.area_id = $4)
-        ORDER BY c.sort_order, c.name, c.id
-        """, [.uuid(scope.organizationId), unit, .optional(site), .optional(area)])
+      deleted ? Self.deleted : Self.listing,
+      [.uuid(scope.organizationId), unit, .optional(site), .optional(area)])
   }
 
   func hasArea(_ place: AreaPlace, _ scope: OrganizationScope) async throws -> Bool {
@@ -64,7 +86,8 @@ struct UnitStore: Sendable {
     )
   }
 
-  /// No row when the area is not there. A new unit has its state and the first version of its limits.
+  /// No row when the area is not there. A new unit has its state and the first version of its limits, which holds since
+  /// ever.
   func create(
     _ row: Value, in place: AreaPlace, shownIn unit: Value, _ scope: OrganizationScope, _ request: Request
   ) async throws -> Rows {
@@ -84,12 +107,6 @@ struct UnitStore: Sendable {
         RETURNING *
       ), state AS (
         INSERT INTO unit_states (organization_id, unit_id) SELECT $1, u.id FROM u
-      ), limits AS (
-        INSERT INTO unit_limits (organization_id, unit_id, valid_from, temp_min, temp_max, hysteresis,
-          confirm_seconds_door_closed, confirm_seconds_door_open, expected_interval_seconds, changed_by)
-        SELECT $1, u.id, '-infinity', to_celsius(u.temp_min, u.temp_unit), to_celsius(u.temp_max, u.temp_unit),
-          convert_degrees_difference(u.temp_hysteresis, u.temp_unit, 'C'), u.confirm_seconds_door_closed,
-          u.confirm_seconds_door_open, u.expected_interval_seconds, $7 FROM u
       )
       SELECT append_event_log($1, $2, 'unit.created', 'unit', u.id, NULL, to_jsonb(u)) FROM u
       """
@@ -98,11 +115,12 @@ struct UnitStore: Sendable {
         made,
         [
           .uuid(scope.organizationId), Audit.author(scope, request), row, .uuid(place.siteId), .uuid(place.areaId),
-          .uuid(id), .uuid(scope.userId),
+          .uuid(id),
         ]
       ),
+      UnitLimits.refresh(.unit(id), scope, request),
       reading(UnitPlace(siteId: place.siteId, areaId: place.areaId, unitId: id), shownIn: unit, scope),
-    ])[1]
+    ])[2]
   }
 
   /// New limits hold from now on; readings before are judged by the old ones. A change of `temp_unit` alone converts
@@ -115,10 +133,12 @@ struct UnitStore: Sendable {
         Self.changing,
         [
           .uuid(scope.organizationId), Audit.author(scope, request), row, .uuid(place.unitId), .optional(place.siteId),
-          .optional(place.areaId), .uuid(scope.userId), .timestamp(request.received),
+          .optional(place.areaId),
         ]
-      ), reading(place, shownIn: unit, scope),
-    ])[1]
+      ),
+      UnitLimits.refresh(.unit(place.unitId), scope, request),
+      reading(place, shownIn: unit, scope),
+    ])[2]
   }
 
   private static let changing: SQL = """
@@ -144,25 +164,6 @@ struct UnitStore: Sendable {
         FROM (SELECT $3::jsonb AS patch) given, jsonb_populate_record(t, patch) p),
         updated_at = now()
       FROM old WHERE t.id = old.id RETURNING t.*
-    ), changed AS (
-      SELECT u.*, to_celsius(u.temp_min, u.temp_unit) AS low, to_celsius(u.temp_max, u.temp_unit) AS high,
-        convert_degrees_difference(u.temp_hysteresis, u.temp_unit, 'C') AS hysteresis
-      FROM u
-    ), closed AS (
-      UPDATE unit_limits l SET valid_to = greatest($8, l.valid_from + interval '1 microsecond')
-      FROM changed u
-      WHERE l.unit_id = u.id AND l.valid_to IS NULL
-        AND (l.temp_min, l.temp_max, l.hysteresis, l.confirm_seconds_door_closed, l.confirm_seconds_door_open,
-          l.expected_interval_seconds) IS DISTINCT FROM
-          (u.low, u.high, u.hysteresis, u.confirm_seconds_door_closed, u.confirm_seconds_door_open,
-          u.expected_interval_seconds)
-      RETURNING l.unit_id, l.valid_to
-    ), opened AS (
-      INSERT INTO unit_limits (organization_id, unit_id, valid_from, temp_min, temp_max, hysteresis,
-        confirm_seconds_door_closed, confirm_seconds_door_open, expected_interval_seconds, changed_by)
-      SELECT $1, u.id, closed.valid_to, u.low, u.high, u.hysteresis, u.confirm_seconds_door_closed,
-        u.confirm_seconds_door_open, u.expected_interval_seconds, $7
-      FROM closed JOIN changed u ON u.id = closed.unit_id
     )
     SELECT append_event_log($1, $2, 'unit.updated', 'unit', u.id, to_jsonb(old), to_jsonb(u)) FROM old, u
     """
@@ -208,6 +209,8 @@ struct UnitStore: Sendable {
           .optional(place.areaId),
         ])
       guard !found.isEmpty else { return found }
+      let (refreshing, place) = UnitLimits.refresh(.unit(place.unitId), scope, request)
+      _ = try await connection.query(refreshing, place)
       return try await connection.query(sql, parameters)
     }
   }

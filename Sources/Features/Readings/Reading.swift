@@ -19,8 +19,12 @@ public struct Reading: Sendable {
     public static let secondary = Flags(rawValue: 1 << 8)
     /// The device sent it from its log, long after it measured: no sign of life.
     public static let backfill = Flags(rawValue: 1 << 9)
+    /// The temperature is corrected by a calibration; what the device said is in the probe's, the ambient, or the payload.
+    public static let calibrated = Flags(rawValue: 1 << 10)
+    /// From a message that says less of a frame than another message of the same frame.
+    public static let part = Flags(rawValue: 1 << 11)
     /// It did not reach us when it was sent, and was fetched from the network server's storage.
-    public static let healed = Flags(rawValue: 1 << 10)
+    public static let healed = Flags(rawValue: 1 << 12)
   }
 
   public var id: UUID

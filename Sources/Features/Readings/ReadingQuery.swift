@@ -11,60 +11,48 @@ struct ReadingQuery {
     case descending = "desc"
   }
 
-  let start: Instant?
+  private(set) var start: Instant?
   let end: Instant?
   let order: Order
   let page: Page
+  let resolution: ReadingResolution
+  /// Also of a span for which single readings would do.
+  private(set) var bucketsOnly = false
   /// Only the newest one.
   let latest: Bool
-  let cursor: ReadingCursor?
+  let cursor: TimeCursor?
   let shownIn: Value
 
-  init(_ query: inout Query) {
+  init(_ query: inout Query) { self.init(&query, .raw) }
+
+  /// Buckets, by default as long as the span suggests.
+  static func ofBuckets(_ query: inout Query) -> ReadingQuery {
+    var wanted = ReadingQuery(&query, .auto)
+    if wanted.resolution == .raw { query.problem("resolution", "must be 15m, 1h, 1d or auto") }
+    wanted.bucketsOnly = true
+    return wanted
+  }
+
+  private init(_ query: inout Query, _ fallback: ReadingResolution) {
     start = query.instant("start")
     end = query.instant("end")
     if let start, let end, start > end { query.problem("end", "must not be before start") }
+    resolution = query.choice("resolution", default: fallback)
     latest = query.bool("latest")
     order = query.choice("order", default: .ascending)
     page = Page(&query)
     shownIn = TemperatureUnit.asked(&query)
-    let text = query.text("cursor", 1...64)
-    cursor = text.flatMap(ReadingCursor.init)
-    if cursor == nil, text != nil { query.problem("cursor", "is not one that this server gave") }
+    cursor = TimeCursor(&query)
     if cursor != nil, page.offset > 0 { query.problem("offset", "does not go with cursor") }
-  }
-
-  /// The query string of the page after `cursor`.
-  func link(after cursor: ReadingCursor) -> String {
-    var parts = ["limit=\(page.limit)", "order=\(order.rawValue)", "cursor=\(cursor)"]
-    if let start { parts.append("start=\(start.rfc3339)") }
-    if let end { parts.append("end=\(end.rfc3339)") }
-    if case .text(let unit) = shownIn { parts.append("temperatureUnit=\(unit)") }
-    return parts.joined(separator: "&")
-  }
-}
-
-/// The place between two readings: where a page ended. Readings that come in behind it do not shift it.
-struct ReadingCursor: Equatable, CustomStringConvertible {
-  let recordedAt: Instant
-  let id: UUID
-
-  init(recordedAt: Instant, id: UUID) {
-    self.recordedAt = recordedAt
-    self.id = id
-  }
-
-  init?(_ text: String) {
-    guard let bytes = Base64.decode(text, as: .url), bytes.count == 24, let id = UUID(bytes: bytes[8...]) else {
-      return nil
+    if resolution != .raw, latest || cursor != nil {
+      query.problem(latest ? "latest" : "cursor", "goes only with resolution raw")
     }
-    recordedAt = Instant(microseconds: Int64(bitPattern: bytes[..<8].reduce(0) { $0 << 8 | UInt64($1) }))
-    self.id = id
-    guard (Instant.distantPast...Instant.distantFuture).contains(recordedAt) else { return nil }
   }
 
-  var description: String {
-    let time = UInt64(bitPattern: recordedAt.microseconds)
-    return Base64.encode((0..<8).map { UInt8(truncatingIfNeeded: time >> (56 - $0 * 8)) } + id.bytes, as: .url)
+  /// The same from `start` on.
+  func from(_ start: Instant) -> ReadingQuery {
+    var copy = self
+    copy.start = start
+    return copy
   }
 }

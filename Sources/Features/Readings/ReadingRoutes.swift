@@ -2,14 +2,19 @@ import Basics
 import HTTP
 import HTTPServer
 import Identity
+import JSON
 import Places
 import PostgreSQL
 
 /// What a unit measured, in event time.
 public struct ReadingRoutes: Sendable {
   let store: ReadingStore
+  let buckets: BucketStore
 
-  public init(database: Database) { store = ReadingStore(database: database) }
+  public init(database: Database) {
+    store = ReadingStore(database: database)
+    buckets = BucketStore(database: database)
+  }
 
   public func routes(_ gate: Gate) -> [Route] {
     [
@@ -17,20 +22,56 @@ public struct ReadingRoutes: Sendable {
       "/api/orgs/:organizationId/units/:unitId/readings",
     ].flatMap {
       gate.get($0, .viewer, "What a unit measured", asks: ReadingQuery.init, gives: .list(.reading), list)
+        + gate.get(
+          $0 + "/buckets", .viewer, "What a unit measured, in quarters of an hour, hours or days",
+          asks: ReadingQuery.ofBuckets, gives: .list(.readingBucket), list)
     }
   }
 
   @Sendable func list(_ request: Request, _ scope: OrganizationScope, _ wanted: ReadingQuery) async throws -> Response {
     let place = try UnitPlace(request)
     guard try await store.hasUnit(place, scope) else { throw HTTPError.notFound("Unit") }
-    let rows = try await store.list(place.unitId, wanted, scope)
+    if wanted.resolution != .raw {
+      // The end belongs to the range.
+      let end = (wanted.end ?? request.received) + .microseconds(1)
+      let start = wanted.start ?? end - .days(1)
+      let length = wanted.resolution.settled(for: end - .microseconds(1) - start).bucket
+      if let length = length ?? (wanted.bucketsOnly ? .quarterHour : nil) {
+        return try await list(length, of: place.unitId, start, end, wanted, scope)
+      }
+      return try await single(place.unitId, wanted.from(start), request, scope)
+    }
+    return try await single(place.unitId, wanted, request, scope)
+  }
+
+  private func list(
+    _ length: BucketLength, of unit: UUID, _ start: Instant, _ end: Instant, _ wanted: ReadingQuery,
+    _ scope: OrganizationScope
+  ) async throws -> Response {
+    guard start < end else { throw HTTPError.validation(InvalidFields("end", "must not be before start")) }
+    guard length.allows(end - start) else {
+      throw HTTPError.validation(
+        InvalidFields("start", "gives more than \(BucketLength.countMax) buckets; ask for longer ones"))
+    }
+    guard let found = try await buckets.buckets(unit, start..<end, length, shownIn: wanted.shownIn, scope) else {
+      return .json(bytes: Array("[]".utf8))
+    }
+    var response = Response.json(bytes: found.json)
+    if wanted.page.counts { response.headers.append((.totalCount, "\(found.count)")) }
+    return response
+  }
+
+  private func single(
+    _ unit: UUID, _ wanted: ReadingQuery, _ request: Request, _ scope: OrganizationScope
+  ) async throws -> Response {
+    let rows = try await store.list(unit, wanted, scope)
     var response = Response.rows(rows.json)
     if wanted.page.counts {
-      response.headers.append((.totalCount, "\(try await store.count(place.unitId, wanted, scope))"))
+      response.headers.append((.totalCount, "\(try await store.count(unit, wanted, scope))"))
     }
     if let last = rows.last, rows.count == wanted.page.limit, !wanted.latest {
-      let cursor = ReadingCursor(recordedAt: try last.instant("recordedAt"), id: try last.uuid("id"))
-      response.headers.append((.link, "<\(request.path)?\(wanted.link(after: cursor))>; rel=\"next\""))
+      let cursor = TimeCursor(at: try last.instant("recordedAt"), id: try last.uuid("id"))
+      response.headers.append((.link, cursor.link(request)))
     }
     return response
   }

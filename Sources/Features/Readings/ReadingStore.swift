@@ -6,10 +6,11 @@ import PostgreSQL
 struct ReadingStore: Sendable {
   let database: Database
 
+  /// Also a deleted one: its history stays.
   func hasUnit(_ place: UnitPlace, _ scope: OrganizationScope) async throws -> Bool {
     let rows = try await database.query(
       """
-      SELECT FROM unit_current WHERE organization_id = $1 AND id = $2 AND is_visible
+      SELECT FROM unit_current WHERE organization_id = $1 AND id = $2
         AND ($3::uuid IS NULL OR site_id = $3) AND ($4::uuid IS NULL OR area_id = $4)
       """, [.uuid(scope.organizationId), .uuid(place.unitId), .optional(place.siteId), .optional(place.areaId)])
     return !rows.isEmpty
@@ -33,17 +34,22 @@ struct ReadingStore: Sendable {
 
   func list(_ unit: UUID, _ wanted: ReadingQuery, _ scope: OrganizationScope) async throws -> Rows {
     let descending = wanted.latest || wanted.order == .descending
-    var sql = Self.columns + Self.range
     var parameters: [Value] = [
       .uuid(scope.organizationId), .uuid(unit), wanted.shownIn, .timestamp(wanted.start ?? .distantPast),
       .timestamp(wanted.end ?? .distantFuture), .int(wanted.latest ? 1 : wanted.page.limit), .int(wanted.page.offset),
     ]
     if let cursor = wanted.cursor {
-      sql = sql + (descending ? " AND (r.recorded_at, r.id) < ($8, $9)" : " AND (r.recorded_at, r.id) > ($8, $9)")
-      parameters += [.timestamp(cursor.recordedAt), .uuid(cursor.id)]
+      parameters += [.timestamp(cursor.at), .uuid(cursor.id)]
     }
-    sql = sql + (descending ? " ORDER BY r.recorded_at DESC, r.id DESC" : " ORDER BY r.recorded_at, r.id")
-    return try await database.query(sql + " LIMIT $6 OFFSET $7", parameters)
+    return try await database.query(Self.page(descending: descending, next: wanted.cursor != nil), parameters)
+  }
+
+  /// - Parameter next: the page after a place, which is `$8` and `$9`.
+  static func page(descending: Bool, next: Bool) -> SQL {
+    let after: SQL = descending ? " AND (r.recorded_at, r.id) < ($8, $9)" : " AND (r.recorded_at, r.id) > ($8, $9)"
+    return columns + range + (next ? after : "")
+      + (descending ? " ORDER BY r.recorded_at DESC, r.id DESC" : " ORDER BY r.recorded_at, r.id")
+      + " LIMIT $6 OFFSET $7"
   }
 
   /// All readings of the range, whatever the page.

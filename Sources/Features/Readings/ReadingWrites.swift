@@ -44,11 +44,12 @@ public enum ReadingWrites {
       """
       WITH came AS (
         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::text[],
-          $7::numeric[], $8::numeric[], $9::int8[], $10::text[], $11::bytea[], $12::timestamptz[])
+          $7::numeric[], $8::numeric[], $9::int8[], $10::text[], $11::bytea[], $12::timestamptz[], $13::int2[])
           AS c (id, organization_id, unit_id, device_id, recorded_at, source, temperature, humidity, f_cnt, session,
-            payload, received_at)
+            payload, received_at, flags)
       ), found AS (
-        SELECT c.id, r.id AS stored_id, r.id = c.id OR (r.temperature IS NOT DISTINCT FROM c.temperature
+        SELECT c.id, r.id AS stored_id, r.id = c.id OR ((r.flags | c.flags) & 1024 <> 0
+          AND r.f_cnt IS NOT DISTINCT FROM c.f_cnt AND r.session_key_id IS NOT DISTINCT FROM c.session) OR (r.temperature IS NOT DISTINCT FROM c.temperature
           AND r.humidity IS NOT DISTINCT FROM c.humidity
           AND coalesce(r.f_cnt = c.f_cnt, true) AND coalesce(r.session_key_id = c.session, true)
           AND coalesce(r.raw_payload = c.payload, true)) AS agrees
@@ -79,7 +80,7 @@ public enum ReadingWrites {
         .hundredthsArray(readings.map { $0.temperature.map { Int64($0.hundredths) } }),
         .hundredthsArray(readings.map { $0.humidity.map { Int64($0.hundredths) } }),
         .ints(readings.map(\.frameCounter)), .texts(readings.map(\.session)), .byteas(readings.map(\.payload)),
-        .timestamps(readings.map(\.receivedAt)),
+        .timestamps(readings.map(\.receivedAt)), .int2s(readings.map(\.flags.rawValue)),
       ])
     var stored: [UUID: Stored] = [:]
     for row in rows { stored[try row.uuid(0)] = Stored(id: try row.uuid(1), agrees: try row.bool(2)) }

@@ -41,6 +41,11 @@ public struct PublicKey: Sendable {
     self.handle = handle
   }
 
+  /// The 32 bytes of an Ed25519 key (RFC 8032 section 5.1.5).
+  public init(ed25519 bytes: [UInt8]) throws(KeyError) {
+    self.init(algorithm: .edDSA, handle: try PublicKey.ed25519(bytes))
+  }
+
   /// `signature` as JOSE writes it: for ES256 the 64 bytes r and s (RFC 7518 section 3.4).
   public func isValid(_ signature: [UInt8], of message: some Collection<UInt8>) -> Bool {
     var signature = signature

@@ -16,8 +16,9 @@ public protocol BodySink: AnyObject {
   func write(_ bytes: [UInt8]) async throws
 }
 
-/// Gives the pieces of a request body as they come. It lives on the loop of its connection.
-public final class BodyReader {
+/// Gives the pieces of a request body as they come. It lives on the loop of its connection: it may be handed to the task that
+/// writes the answer, which runs there too, and its source checks that it is read on no other.
+public final class BodyReader: @unchecked Sendable {
   private let source: any BodySource
 
   public init(_ source: any BodySource) { self.source = source }

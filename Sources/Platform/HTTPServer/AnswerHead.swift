@@ -19,9 +19,14 @@ struct AnswerHead: Sendable {
     self.origins = origins.map { Array($0.utf8) }
     crossOrigin = origins.map { origin in
       Self.line("Access-Control-Allow-Origin: \(origin)") + Self.line("Access-Control-Allow-Credentials: true")
-        + Self.line("Access-Control-Expose-Headers: X-Request-Id, X-Total-Count, Link, Retry-After")
+        + Self.line("Access-Control-Expose-Headers: \(Self.exposed)")
     }
   }
+
+  /// What scripts of an allowed origin may read of an answer besides the headers that they always may.
+  private static let exposed =
+    "X-Request-Id, X-Total-Count, Link, Retry-After, ETag, Content-Disposition, "
+    + "x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset"
 
   private static func line(_ text: String) -> [UInt8] { Array("\(text)\r\n".utf8) }
 
@@ -33,7 +38,8 @@ struct AnswerHead: Sendable {
     ("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS"),
     (
       "Access-Control-Allow-Headers",
-      "Content-Type, Authorization, x-stack-access-token, x-stack-refresh-token, X-API-Key, X-Request-Id"
+      "Content-Type, Authorization, x-stack-access-token, x-stack-refresh-token, X-API-Key, X-Request-Id, "
+        + "If-None-Match, Last-Event-ID"
     ),
     ("Access-Control-Max-Age", "7200"),
   ]

@@ -8,10 +8,11 @@ extension Connection {
     switch loop.plan.router.match(head.method, input.slice(head.path)) {
     case .route(let index, let spans):
       exchange.route = index
-      if let error = objection(to: head, input, loop.plan.routes[index]) {
+      let route = loop.plan.routes[index].taking(head.value(of: .contentType).map(input.slice))
+      if let error = objection(to: head, input, route) {
         return answerWithoutBody(error.response(id: exchange.id), head, input)
       }
-      take(head, input, index, spans)
+      take(head, input, route, index, spans)
     case .otherMethod(let allow):
       let isOptions = head.method == .options
       let response = isOptions ? options(allow, head, input) : refusal(.methodNotAllowed(allow: allow))
@@ -94,8 +95,7 @@ extension Connection {
 // MARK: - Running the route
 
 extension Connection {
-  private func take(_ head: RequestHead, _ input: InputBuffer, _ index: Int, _ spans: PathSpans) {
-    let route = loop.plan.routes[index]
+  private func take(_ head: RequestHead, _ input: InputBuffer, _ route: Route, _ index: Int, _ spans: PathSpans) {
     if case .streamed(let handler) = route.action {
       let request = makeRequest(head, input.copy(0..<head.length), 0, [], index, spans)
       input.consume(head.length)

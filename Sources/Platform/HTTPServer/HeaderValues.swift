@@ -27,6 +27,12 @@ func isJSON(_ contentType: ArraySlice<UInt8>) -> Bool {
   return isNamed(type, "application/json") || type.count > 5 && isNamed(type.suffix(5), "+json")
 }
 
+/// `name` in any case, whatever its parameters.
+func isMediaType(_ contentType: ArraySlice<UInt8>, _ name: String) -> Bool {
+  let type = trimmed(contentType.prefix { $0 != 0x3B })
+  return type.count == name.utf8.count && zip(type, name.utf8).allSatisfy { ASCII.lowercased($0) == $1 }
+}
+
 /// Every escape is whole and the text UTF-8.
 func isValidQuery(_ query: ArraySlice<UInt8>) -> Bool {
   !query.contains(0x25) || PercentEncoding.decode(query) != nil

@@ -29,6 +29,14 @@ public struct Route: Sendable {
   public var logLevel = LogLevel.info
   public var contract: Contract?
   let action: Action
+  var variant: Variant?
+
+  /// How bodies of one media type are taken on a route whose other bodies come whole.
+  struct Variant: Sendable {
+    let mediaType: String
+    let bodyLimit: Int
+    let handler: @Sendable (Request, BodyReader) async throws -> Response
+  }
 
   /// `handler` must not have a capture list: with one, Swift 6.3 runs the closure outside of the loop.
   public init(
@@ -64,6 +72,25 @@ public struct Route: Sendable {
     route.bodyLimit = bodyLimit
     route.content = content
     route.timeLimit = timeLimit
+    route.logLevel = logLevel
+    return route
+  }
+
+  /// The same route, whose bodies of that media type are read piece by piece, like those of a streamed route.
+  public func streaming(
+    _ mediaType: String, bodyLimit: Int, _ handler: @escaping @Sendable (Request, BodyReader) async throws -> Response
+  ) -> Route {
+    var route = self
+    route.variant = Variant(mediaType: mediaType, bodyLimit: bodyLimit, handler: handler)
+    return route
+  }
+
+  /// The route as it is for a body of that `Content-Type`.
+  func taking(_ contentType: ArraySlice<UInt8>?) -> Route {
+    guard let variant, let contentType, isMediaType(contentType, variant.mediaType) else { return self }
+    var route = Route(method, pattern, .streamed(variant.handler))
+    route.bodyLimit = variant.bodyLimit
+    route.content = .any
     route.logLevel = logLevel
     return route
   }

@@ -92,13 +92,13 @@ extension Command {
       }
     })
 
-  private static func sayJSON(_ fields: (inout JSONWriter) -> Void) {
+  static func sayJSON(_ fields: (inout JSONWriter) -> Void) {
     Terminal.say(
       String(decoding: JSONWriter.bytes { json in json.object { json in fields(&json) } }, as: UTF8.self))
   }
 
   /// Runs `body` on the database of DATABASE_URL, whose schema must be there.
-  private static func onDatabase<R: Sendable>(
+  static func onDatabase<R: Sendable>(
     _ body: @escaping @Sendable (Database) async throws -> R
   ) throws -> R {
     let settings = try Settings(environment: Settings.processEnvironment, for: .database)

@@ -29,9 +29,15 @@ struct Setting: Sendable {
   var isSecret = false
   /// When it has to be set, in words. Nil: never.
   var requirement: String?
+  /// The name that it had in the earlier system, which counts when the new one is not set.
+  var formerName: String?
+  /// What the kind does not say of a value: the problem with it, or nil.
+  var check: (@Sendable (String) -> String?)?
 
   /// The problem with this value, to follow the name of the setting. Nil: it is fine.
-  func problem(with value: String) -> String? {
+  func problem(with value: String) -> String? { problemOfKind(value) ?? check?(value) }
+
+  private func problemOfKind(_ value: String) -> String? {
     switch kind {
     case .text, .list: nil
     case .integer(let range):

@@ -47,6 +47,10 @@ extension Settings {
     }
   }
 
+  var rateLimiter: RateLimiter {
+    RateLimiter(limit: int("RATE_LIMIT_MAX") ?? 0, window: .milliseconds(int("RATE_LIMIT_WINDOW") ?? 60_000))
+  }
+
   /// Nil when no key is set: then credentials of providers cannot be stored.
   var secretBox: SecretBox? { text("ENCRYPTION_KEY").flatMap(Setting.encryptionKeys).flatMap { SecretBox(keys: $0) } }
 

@@ -28,9 +28,15 @@ struct Settings: Sendable {
     table: [Setting] = Settings.table
   ) throws(Failure) {
     var problems: [String] = []
+    func find(_ name: String?) -> (value: String?, file: String?) {
+      func text(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+      return name.map { (text($0), text($0 + "_FILE")) } ?? (nil, nil)
+    }
     entries = table.map { setting in
-      let file = environment["\(setting.name)_FILE"].flatMap { $0.isEmpty ? nil : $0 }
-      var value = environment[setting.name].flatMap { $0.isEmpty ? nil : $0 }
+      var found = find(setting.name)
+      if found.value == nil, found.file == nil { found = find(setting.formerName) }
+      var value = found.value
+      let file = found.file
       var source = Source.environment
       if let file {
         source = .file(file)
@@ -138,6 +144,7 @@ extension Settings {
       lines.append("- value: \(setting.expectation)")
       lines.append("- default: \(setting.fallback.map { "`\($0)`" } ?? "none")")
       if let requirement = setting.requirement { lines.append("- required: \(requirement)") }
+      if let former = setting.formerName { lines.append("- `\(former)` counts too, while this is not set") }
       if setting.isSecret { lines.append("- secret: never printed or logged") }
       if setting.name != table.last?.name { lines.append("") }
     }

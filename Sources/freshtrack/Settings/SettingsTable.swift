@@ -1,3 +1,5 @@
+import Notifications
+
 extension Settings {
   /// Every setting that the program reads.
   static let table: [Setting] = [
@@ -64,10 +66,70 @@ extension Settings {
       name: "SHUTDOWN_GRACE", kind: .duration, fallback: "10s",
       summary: "How long requests may take to finish after SIGTERM."),
     Setting(
+      name: "RATE_LIMIT_MAX", kind: .integer(0...1_000_000), fallback: "1000",
+      summary:
+        "Requests that each API key, each user and, without a valid token, each address may make within RATE_LIMIT_WINDOW. Ingest, webhooks and `/health` are not counted. 0: no limit."
+    ),
+    Setting(
+      name: "RATE_LIMIT_WINDOW", kind: .integer(1000...86_400_000), fallback: "60000",
+      summary: "Milliseconds in which RATE_LIMIT_MAX requests are filled up again."),
+    Setting(
+      name: "UNSUBSCRIBE_SECRET", kind: .text, fallback: nil,
+      summary: "Signs the unsubscribe links of mails. Unset: a key that is made in the database.", isSecret: true),
+    Setting(
       name: "ENCRYPTION_KEY", kind: .encryptionKeys, fallback: nil,
       summary: "Seals the credentials of providers in the database, made by `openssl rand -hex 32`. To replace it, put "
         + "the new one before the old one: the first seals, all open. Unset: no such credentials can be stored.",
       isSecret: true),
+    Setting(
+      name: "FRONTEND_URL", kind: .url, fallback: nil,
+      summary: "Where people use the product, such as `https://app.example.com`: a payment leads back there."),
+    Setting(
+      name: "TELNYX_PUBLIC_KEY", kind: .list, fallback: nil,
+      summary:
+        "The public key by which Telnyx signs its webhooks, in base64; several accounts have several, separated by "
+        + "commas. Unset: `/api/webhooks/telnyx` takes nothing.",
+      check: { TelnyxKeys(base64: Setting.items($0)) == nil ? "must be an Ed25519 public key in base64" : nil }),
+    Setting(
+      name: "STRIPE_SECRET_KEY", kind: .text, fallback: nil,
+      summary: "The key for Stripe's API. Unset: nothing can be subscribed to.", isSecret: true),
+    Setting(
+      name: "STRIPE_WEBHOOK_SECRET", kind: .text, fallback: nil,
+      summary:
+        "The secret of the webhook at Stripe (`whsec_...`) that leads to `/api/webhooks/stripe`. Unset: it takes "
+        + "nothing.", isSecret: true),
+    Setting(
+      name: "STRIPE_PRICE_STARTER", kind: .text, fallback: nil,
+      summary: "The id of the price of the plan starter at Stripe (`price_...`)."),
+    Setting(
+      name: "STRIPE_PRICE_PRO", kind: .text, fallback: nil,
+      summary: "The id of the price of the plan pro at Stripe."),
+    Setting(
+      name: "STRIPE_PRICE_HACCP", kind: .text, fallback: nil,
+      summary: "The id of the price of the plan haccp at Stripe."),
+    Setting(
+      name: "STRIPE_API_URL", kind: .url, fallback: "https://api.stripe.com",
+      summary: "Where Stripe's API is. Another one is for tests."),
+    Setting(
+      name: "S3_ENDPOINT", kind: .url, fallback: nil,
+      summary:
+        "The server of an S3 API that keeps pictures, such as `https://s3.eu-central-1.amazonaws.com`: scheme, host "
+        + "and port, nothing behind. Unset: there are no pictures.",
+      formerName: "MINIO_ENDPOINT", check: Settings.endpointProblem),
+    Setting(
+      name: "S3_PUBLIC_ENDPOINT", kind: .url, fallback: nil,
+      summary: "Where browsers reach the same server, when that is elsewhere.", check: Settings.endpointProblem),
+    Setting(
+      name: "S3_REGION", kind: .text, fallback: "us-east-1", summary: "Its region, as requests are signed for it."),
+    Setting(
+      name: "S3_BUCKET", kind: .text, fallback: "assets", summary: "The bucket for pictures. It has to be there.",
+      formerName: "MINIO_BUCKET_ASSETS"),
+    Setting(
+      name: "S3_ACCESS_KEY", kind: .text, fallback: nil, summary: "The access key of that server.", isSecret: true,
+      formerName: "MINIO_ROOT_USER"),
+    Setting(
+      name: "S3_SECRET_KEY", kind: .text, fallback: nil, summary: "Its secret.", isSecret: true,
+      formerName: "MINIO_ROOT_PASSWORD"),
     Setting(
       name: "PUBLIC_URL", kind: .url, fallback: nil,
       summary:

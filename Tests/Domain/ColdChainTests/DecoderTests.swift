@@ -128,6 +128,29 @@ struct DecoderTests {
     #expect(sample.sampledAt == Self.sampled)
   }
 
+  @Test("LSN50v2 with one to three probes, and with an SHT31 on a cable")
+  func lsn50() throws {
+    // 3.6 V, DS18B20 at -18.5 °C; ADC; mode 0 with an SHT at 21.3 °C and 40.5 %.
+    let one = try one("0E10FF4700008000D50195", port: 2, "lsn50v2-d20")
+    #expect(one.batteryVoltage?.millivolts == 3600 && one.probe == t(-18.5) && one.unitTemperature() == t(-18.5))
+    #expect(one.ambient == t(21.3) && one.humidity?.percent == 40.5)
+    let three = try self.one("0E10FF4700000CFF510028", port: 2, "LSN50v2-D23")
+    #expect(three.probe == t(-18.5) && three.probe2 == t(-17.5) && three.probe3 == t(4))
+    let two = try self.one("0E10FF4700000CFF517FFF", port: 2, "lsn50v2-d22")
+    #expect(two.probe2 == t(-17.5) && two.probe3 == nil && !two.flags.contains(.probeDisconnected))
+    let cabled = try self.one("0E107FFF00000000D50195", port: 2, "lsn50v2-s31")
+    #expect(cabled.unitTemperature() == t(21.3) && cabled.humidity?.percent == 40.5)
+    for lost in ["0E107FFF0000007FFFFFFF", "0E107FFF000000FFFFFFFF"] {
+      let sample = try self.one(lost, port: 2, "lsn50v2-s31")
+      #expect(sample.unitTemperature() == nil && sample.flags.contains(.probeDisconnected))
+    }
+    let torn = try self.one("0E107FFF00000C7FFF7FFF", port: 2, "lsn50v2-d20")
+    #expect(torn.unitTemperature() == nil && torn.flags.contains(.probeDisconnected))
+    #expect(try self.one("0C1C0C1C0C1C0800D5019524", port: 2, "lsn50v2").batteryVoltage?.millivolts == 3600)
+    #expect(try decode("01FF0117000384", port: 5, "lsn50v2") == [])
+    #expect(throws: DecodeFailure.wrongLength(4)) { try decode("0E10FF47", port: 2, "lsn50v2") }
+  }
+
   // MARK: - Others
 
   @Test("Milesight EM300", arguments: ["em300-th", nil, "em300-th-868m"])
@@ -154,6 +177,33 @@ struct DecoderTests {
     let contact = try one("20CE78685B6902FF4B01", port: 85, "em300-mcs")
     #expect(contact.doorOpen == true)
     #expect(try decode("FFFF0100FF0BFF", port: 85, "em300-th") == [])
+  }
+
+  @Test("what a place means is the model's: motion on an AM is no leak, and a WS303 has no door")
+  func milesightModels() throws {
+    #expect(try one("0175640500010367E100", port: 85, "am307").leak == nil)
+    #expect(try one("0175640500010367E100", port: 85, "am307").ambient == t(22.5))
+    #expect(try one("017564050001", port: 85, "em300-zld").leak == true)
+    let water = try one("017564030001", port: 85, "ws303")
+    #expect(water.leak == true && water.doorOpen == nil)
+    let door = try one("017564030001040000", port: 85, "ws301")
+    #expect(door.doorOpen == true && door.leak == nil)
+    let cable = try one("0175640367A5FF", port: 85, "em500-pt100")
+    #expect(cable.probe == t(-9.1) && cable.ambient == nil && cable.unitTemperature() == t(-9.1))
+    let air = try one("0175640367E1000468640573E803", port: 85, "em500-co2")
+    #expect(air.ambient == t(22.5) && air.humidity?.percent == 50)
+    #expect(try one("8367370101", port: 85, "em300-th").ambient == t(31.1))
+  }
+
+  @Test("records of Milesight's other models are as long as the model makes them")
+  func milesightRecords() throws {
+    let pt100 = try decode("20CE78685B69A5FF20CE8C685B69A6FF", port: 85, "em500-pt100")
+    #expect(pt100.map(\.probe) == [t(-9.1), t(-9)] && pt100.allSatisfy { $0.kind == .datalog })
+    #expect(pt100.last?.sampledAt == Self.sampled + .seconds(20))
+    let co2 = try one("20CE78685B69E8031027E1004B", port: 85, "em500-co2")
+    #expect(co2.ambient == t(22.5) && co2.humidity?.percent == 37.5 && co2.sampledAt == Self.sampled)
+    let am307 = try one("20CE78685B69E1004B00000AE80300001027", port: 85, "am307")
+    #expect(am307.ambient == t(22.5) && am307.humidity?.percent == 37.5)
   }
 
   @Test("Elsys ERS CO2", arguments: ["ers", "ers-co2", "elsys-ers-co2"])

@@ -91,8 +91,24 @@ struct FieldTableTests {
       #"[{"air":{"temperature":2.78,"relativeHumidity":40.8},"battery":3.1},{"action":{"contactState":"open"}}]"#
     let samples = FieldTable.measurements(
       fromNormalized: try JSONDocument(Array(json.utf8)).root, receivedAt: DecoderTests.received)
+    #expect(samples.count == 1)
     #expect(samples.first?.ambient == t(2.78) && samples.first?.batteryVoltage?.millivolts == 3100)
-    #expect(samples.last?.doorOpen == true)
+    #expect(samples.first?.doorOpen == true)
+    let timed =
+      #"[{"air":{"temperature":2.7},"time":"2026-01-05T07:30:00Z"},{"air":{"temperature":2.8}}]"#
+    let two = FieldTable.measurements(
+      fromNormalized: try JSONDocument(Array(timed.utf8)).root, receivedAt: DecoderTests.received)
+    #expect(two.map(\.sampledAt) == [DecoderTests.sampled, nil] && two.map(\.ambient) == [t(2.7), t(2.8)])
+  }
+
+  @Test("what the scripts of the LSN50 write for probes that are not there")
+  func absentProbes() throws {
+    let two = try #require(try read(#"{"Temp_Red":-18.5,"Temp_White":4,"Temp_Black":"NULL"}"#))
+    #expect(two.probe == t(-18.5) && two.probe2 == t(4) && two.probe3 == nil && two.flags == .hasProbe)
+    let torn = try #require(try read(#"{"TempC1":"NULL","BatV":3.6}"#))
+    #expect(torn.unitTemperature() == nil && torn.flags.contains(.probeDisconnected))
+    let cabled = try #require(try read(#"{"TempC1":3276.7,"TempC_SHT":3.1,"Hum_SHT":60}"#, model: "lsn50v2-s31"))
+    #expect(cabled.unitTemperature() == t(3.1) && cabled.flags == .hasProbe)
   }
 
   @Test(
@@ -110,6 +126,8 @@ struct FieldTableTests {
 struct WitnessTests {
   static let bytes: [UInt8] = [0xCC, 0x19, 0x01, 0x16, 0x01, 0x98, 0x01, 0x01, 0x38, 0x7F, 0xFF]
 
+  func t(_ celsius: Double) -> Temperature? { Temperature(celsius: celsius) }
+
   func temperature(_ model: String?, bytes: [UInt8] = bytes, decoded: String?) throws -> Temperature? {
     let document = try decoded.map { try JSONDocument(Array($0.utf8)) }
     let samples = try Measurements.of(
@@ -126,6 +144,33 @@ struct WitnessTests {
     #expect(try temperature("lht65n", decoded: nil) == Temperature(celsius: 3.12))
     #expect(try temperature("lht65n", bytes: [], decoded: script) == Temperature(celsius: 9))
     #expect(try temperature("lht65n", bytes: [], decoded: nil) == nil)
+  }
+
+  @Test("samples of the sensor's memory are read from the bytes, whatever the network's script makes of them")
+  func memory() throws {
+    // What Dragino's script says of the first of two polled records.
+    let script = try JSONDocument(Array(#"{"BatV":14.384,"TempC_SHT":2.78,"Hum_SHT":40.8,"TempC_DS":269.71}"#.utf8))
+    let bytes = try #require(Hex.decode("F8300116019841695B6878F83101160198416959B060"))
+    let samples = try Measurements.of(
+      bytes, port: 2, model: "lht65n", decoded: script.root, receivedAt: DecoderTests.received)
+    #expect(samples.map(\.kind) == [.datalog, .datalog] && samples.map(\.probe) == [t(-20), t(-19.99)])
+    let history = try #require(Hex.decode("0175640367E10020CE78685B6902FF4B"))
+    let decoded = try JSONDocument(Array(#"{"battery":100,"temperature":22.5}"#.utf8))
+    let both = try Measurements.of(
+      history, port: 85, model: "em300-th", decoded: decoded.root, receivedAt: DecoderTests.received)
+    #expect(both.map(\.kind) == [.live, .datalog] && both.map(\.ambient) == [t(22.5), t(-25.4)])
+  }
+
+  @Test("a normalized part of a frame gives way to the bytes of the whole")
+  func part() throws {
+    let part = try JSONDocument(Array(#"{"air":{"temperature":2.78}}"#.utf8)).root
+    func read(_ model: String?) throws -> Temperature? {
+      try Measurements.of(
+        Self.bytes, port: 2, model: model, normalized: part, receivedAt: DecoderTests.received
+      ).first?.unitTemperature()
+    }
+    #expect(try read("lht65n") == Temperature(celsius: 3.12))
+    #expect(try read(nil) == Temperature(celsius: 2.78))
   }
 
   @Test("without a witness the failure of the bytes is told")

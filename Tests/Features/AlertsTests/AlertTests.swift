@@ -264,4 +264,37 @@ private struct Scene: Sendable {
     }
     #expect(changed.isEmpty)
   }
+
+  @Test func `the links lead through all alerts once, while others are raised`() async throws {
+    let house = try await House()
+    let organization = try await house.organization()
+    func raise(_ count: Int, _ at: String) async throws {
+      try await house.sql(
+        """
+        INSERT INTO alerts (organization_id, unit_id, alert_type, severity, status, triggered_at, resolved_at, message)
+        SELECT $1, $2, 'door_open', 'warning', 'resolved', $4::text::timestamptz + (n / 3) * interval '1 minute', now(), $4
+        FROM generate_series(1, $3) n
+        """, [.uuid(organization.id), .uuid(organization.unit), .int4(Int32(count)), .text(at)])
+    }
+    try await raise(14, "2026-01-01T00:00:00Z")
+    var seen: [String] = []
+    var times: [String] = []
+    var target: String? = organization.path + "/alerts?limit=4&severity=warning&count=true"
+    while let path = target {
+      let answer = try await house.call(.get, path, as: organization.owner)
+      #expect(answer.status == 200, "\(answer)")
+      for alert in answer.json.elements where alert["message"]?.string == "2026-01-01T00:00:00Z" {
+        seen.append(alert["id"]?.string ?? "")
+        times.append(alert["triggeredAt"]?.string ?? "")
+      }
+      target = answer.headers["link"].map { String($0.dropFirst().prefix { $0 != ">" }) }
+      try await raise(1, "2026-01-02T00:00:00Z")
+      try await raise(2, "2026-01-01T00:01:00Z")
+    }
+    #expect(seen.count == 14)
+    #expect(Set(seen).count == 14)
+    #expect(times == times.sorted(by: >))
+    let wrong = try await house.call(.get, organization.path + "/alerts?cursor=x", as: organization.owner)
+    #expect(wrong.badFields == ["cursor"])
+  }
 }

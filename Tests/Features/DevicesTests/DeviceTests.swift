@@ -142,4 +142,109 @@ import Testing
     _ = try await house.call(.get, organization.path + "/devices", as: organization.owner)
     #expect(try await version() == after)
   }
+
+  // MARK: - Moves
+
+  private func history(_ house: House, _ organization: House.Organization, _ device: String) async throws -> [String] {
+    let answer = try await house.call(
+      .get, organization.path + "/devices/\(device)/assignments", as: organization.owner)
+    return answer.json.elements.map {
+      let times = [$0["assignedFrom"]?.string, $0["assignedTo"]?.string].map { $0.map { String($0.prefix(10)) } ?? "-" }
+      return "\($0["unitName"]?.string ?? "") \($0["channel"]?.string ?? "-") \(times.joined(separator: " "))"
+    }
+  }
+
+  @Test func `a device is moved at an instant, to a channel, and off its unit`() async throws {
+    let house = try await House()
+    let organization = try await house.organization()
+    let second =
+      try await house.call(
+        .post, organization.areaPath + "/units", as: organization.owner,
+        #"{"name":"Second","unitType":"freezer","tempMin":-10,"tempMax":0}"#
+      ).json["id"]?.string ?? ""
+    let device =
+      try await make(
+        house, organization, #"{"name":"a","devEui":"A81758FFFE05E2D1","unitId":"\#(organization.unit)"}"#
+      ).json["id"]?.string ?? ""
+    let path = organization.path + "/devices/\(device)/assignments"
+    func move(_ body: String) async throws -> Answer {
+      try await house.call(.post, path, as: organization.owner, body)
+    }
+    let moved = try await move(
+      #"{"unitId":"\#(second)","channel":"probe2","isPrimary":false,"assignedFrom":"2026-03-01T10:00:00Z"}"#)
+    #expect(moved.status == 201, "\(moved)")
+    #expect(moved.json["unitId"]?.string == second)
+    #expect(try await move(#"{"unitId":null,"assignedFrom":"2026-04-01T00:00:00Z"}"#).status == 201)
+    #expect(
+      try await history(house, organization, device) == [
+        "Second probe2 2026-03-01 2026-04-01", "Fridge - - 2026-03-01",
+      ])
+    #expect(
+      try await move(#"{"unitId":"\#(second)","assignedFrom":"2026-03-15T00:00:00Z"}"#).badFields == ["assignedFrom"])
+    #expect(try await move(#"{"unitId":"\#(second)","assignedFrom":"2026-04-01T00:00:00Z"}"#).status == 201)
+    #expect(try await move(#"{"channel":"left"}"#).badFields == ["unitId", "channel"])
+    #expect(try await move(#"{"unitId":"\#(UUID.v4())"}"#).badFields == ["unitId"])
+    let unknown = organization.path + "/devices/\(UUID.v4())/assignments"
+    #expect(try await house.call(.post, unknown, as: organization.owner, #"{"unitId":null}"#).status == 404)
+  }
+
+  @Test func `a move does not reach behind readings of the unit where the device was`() async throws {
+    let house = try await House()
+    let organization = try await house.organization()
+    let device =
+      try await make(
+        house, organization, #"{"name":"a","devEui":"A81758FFFE05E2D1","unitId":"\#(organization.unit)"}"#
+      ).json["id"]?.string ?? ""
+    try await house.sql(
+      """
+      INSERT INTO sensor_readings (recorded_at, organization_id, unit_id, device_id, source)
+      VALUES ('2026-03-02T00:00Z', $1, $2, $3, 'ttn')
+      """, [.uuid(organization.id), .uuid(organization.unit), .uuid(try #require(UUID(device)))])
+    let path = organization.path + "/devices/\(device)/assignments"
+    for (instant, status) in [("2026-03-01", 409), ("2026-03-03", 201)] {
+      let answer = try await house.call(
+        .post, path, as: organization.owner, #"{"unitId":null,"assignedFrom":"\#(instant)T00:00:00Z"}"#)
+      #expect(answer.status == status, "\(answer)")
+    }
+  }
+
+  @Test func `assignments of a device never overlap, whoever writes them`() async throws {
+    let house = try await House()
+    let organization = try await house.organization()
+    let device =
+      try await make(
+        house, organization, #"{"name":"a","devEui":"A81758FFFE05E2D1","unitId":"\#(organization.unit)"}"#
+      ).json["id"]?.string ?? ""
+    await #expect(throws: DatabaseError.self) {
+      try await house.sql(
+        """
+        INSERT INTO device_assignments (organization_id, device_id, unit_id, assigned_from, assigned_to)
+        VALUES ($1, $2, $3, '2026-01-01Z', '2026-01-02Z')
+        """, [.uuid(organization.id), .uuid(try #require(UUID(device))), .uuid(organization.unit)])
+    }
+  }
+
+  @Test func `the sensor limit holds for new, restored and reactivated devices alike`() async throws {
+    let house = try await House()
+    let organization = try await house.organization()
+    try await house.sql("UPDATE organizations SET sensor_limit = 1 WHERE id = $1", [.uuid(organization.id)])
+    func device(_ last: Int) -> String { #"{"name":"\#(last)","devEui":"A81758FFFE05E2D\#(last)"}"# }
+    let one = try await make(house, organization, device(1)).json["id"]?.string ?? ""
+    let refused = try await make(house, organization, device(2))
+    #expect(refused.status == 403)
+    #expect(refused.errorCode == "SENSOR_LIMIT_REACHED")
+    #expect(
+      refused.json["error"]?["details"]?.elements.compactMap { $0["message"]?.string } == ["1", "1"])
+    let path = organization.path + "/devices/\(one)"
+    _ = try await house.call(.put, path, as: organization.owner, #"{"isActive":false}"#)
+    let two = try await make(house, organization, device(2)).json["id"]?.string ?? ""
+    #expect(try await house.call(.put, path, as: organization.owner, #"{"isActive":true}"#).status == 403)
+    #expect(try await house.call(.put, path, as: organization.owner, #"{"name":"still"}"#).status == 200)
+    let other = organization.path + "/devices/\(two)"
+    _ = try await house.call(.delete, other, as: organization.owner)
+    #expect(try await house.call(.put, path, as: organization.owner, #"{"isActive":true}"#).status == 200)
+    #expect(try await house.call(.post, other + "/restore", as: organization.owner).status == 403)
+    let deleted = try await house.call(.get, organization.path + "/devices?deleted=true", as: organization.owner)
+    #expect(deleted.json.elements.compactMap { $0["id"]?.string } == [two])
+  }
 }

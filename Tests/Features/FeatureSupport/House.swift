@@ -6,6 +6,8 @@ import HTTPServer
 import Identity
 import JSON
 import Migrations
+import Overview
+import Notifications
 import Places
 import PostgreSQL
 import Readings
@@ -19,14 +21,17 @@ public final class House: Sendable {
   public let keys: APIKeys
   private let group = LoopGroup(count: 1)
   private let server: HTTPServer
-  private let port: UInt16
+  let port: UInt16
 
   /// - Parameters:
   ///   - place: a migrated database; by default a fresh one of the test process's own cluster.
   ///   - routes: of features that stand above this room.
+  ///   - writing: of those that write on the house's loop.
+  ///   - limiter: how often each caller may ask.
   public init(
-    on place: DatabaseConfiguration? = nil,
-    routes: @Sendable (Database, APIKeys, EventLoop) -> [Route] = { _, _, _ in [] }
+    on place: DatabaseConfiguration? = nil, limiter: RateLimiter = .off,
+    routes: @Sendable (Database, APIKeys) -> [Route] = { _, _ in [] },
+    writing: @Sendable (Database, APIKeys, EventLoop) -> [Route] = { _, _, _ in [] }
   ) async throws {
     let fresh = place == nil ? try await TestCluster.database(template: Migrations.all).configuration : nil
     guard var configuration = place ?? fresh else { throw NoNetwork() }
@@ -36,12 +41,26 @@ public final class House: Sendable {
     let keys = APIKeys(database: database)
     self.keys = keys
     let authenticator = Authenticator(.local, database: database, log: .none) { _ in throw NoNetwork() }
-    let gate = Gate(authenticator: authenticator, keys: keys, database: database)
+    let gate = Gate(authenticator: authenticator, keys: keys, limiter: limiter, database: database)
     let features: [[Route]] = [
-      OrganizationRoutes(database: database).routes(gate), APIKeyRoutes(database: database).routes(gate),
+      OrganizationRoutes(database: database).routes(gate), APIKeyRoutes(database: database, keys: keys).routes(gate),
       SiteRoutes(database: database).routes(gate), AreaRoutes(database: database).routes(gate),
       UnitRoutes(database: database).routes(gate), DeviceRoutes(database: database).routes(gate),
       ReadingRoutes(database: database).routes(gate), AlertRoutes(database: database).routes(gate),
+      MemberRoutes(database: database).routes(gate), AuditRoutes(database: database).routes(gate),
+      AccountRoutes(database: database).routes(gate), DashboardLayoutRoutes(database: database).routes(gate),
+      AdministrationRoutes(database: database, keys: keys, queues: []).routes(gate),
+      PublicRoutes(
+        database: database, tokens: UnsubscribeTokens(secret: Self.unsubscribeSecret, database: database),
+        limiter: limiter
+      ).routes,
+      AlertRuleRoutes(database: database).routes(gate),
+      SuppressionRoutes(database: database).routes(gate),
+      OverviewRoutes(database: database).routes(gate),
+      PolicyRoutes(database: database).routes(gate),
+      ContactRoutes(database: database).routes(gate),
+      NotificationSettingsRoutes(database: database).routes(gate),
+      DeliveryRoutes(database: database).routes(gate),
     ]
     let probe = Route(.get, "/probe/:scope", content: .any) { request in
       let scope = APIKeyScope(rawValue: request.parameter("scope")) ?? .ingest
@@ -59,9 +78,8 @@ public final class House: Sendable {
       }
     }
     server = HTTPServer(
-      routes: Array(features.joined()) + [probe] + routes(database, keys, group.loops[0]), configuration: settings,
-      log: .none,
-      metrics: Metrics())
+      routes: Array(features.joined()) + [probe] + writing(database, keys, group.loops[0]) + routes(database, keys),
+      configuration: settings, log: .none, metrics: Metrics())
     port = try server.start(on: group).port
   }
 
@@ -75,6 +93,8 @@ public final class House: Sendable {
   }
 
   private struct NoNetwork: Error {}
+
+  public static let unsubscribeSecret = "a secret of the tests"
 
   // MARK: - Statements
 
@@ -169,5 +189,17 @@ public final class House: Sendable {
     for (name, value) in headers { text += "\(name): \(value)\r\n" }
     if let body { text += "Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n" }
     return try Answer(exchange(port, Array((text + "\r\n" + (body ?? "")).utf8)))
+  }
+
+  /// The same with a body that is no JSON.
+  public func send(
+    _ method: Method, _ target: String, as user: User? = nil, _ body: [UInt8], contentType: String,
+    headers: [(String, String)] = []
+  ) async throws -> Answer {
+    var headers = headers + [("Content-Type", contentType), ("Content-Length", "\(body.count)")]
+    if let user { headers.append(("x-stack-access-token", user.token)) }
+    var text = "\(method.name) \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    for (name, value) in headers { text += "\(name): \(value)\r\n" }
+    return try Answer(exchange(port, Array((text + "\r\n").utf8) + body))
   }
 }

@@ -29,12 +29,12 @@ public struct Kitchen: Sendable {
   public init(on place: DatabaseConfiguration? = nil) async throws {
     let time = Time()
     self.time = time
-    house = try await House(on: place) { database, keys, loop in
+    house = try await House(on: place, writing: { database, keys, loop in
       IngestRoutes(
         database: database, keys: keys, home: loop, clock: WallClock { time.now.withLock { $0 } }, log: .none,
         metrics: Metrics()
       ).routes
-    }
+    })
     organization = try await house.organization()
     let made = try await house.call(
       .post, organization.path + "/api-keys", as: organization.owner, #"{"name":"TTN","scopes":["ingest"]}"#)

@@ -116,4 +116,27 @@ private func token(_ key: PrivateKey, at now: Instant = start, audience: String 
     }
     #expect(error?.message == "Invalid token claims")
   }
+
+  @Test func `while the issuer is away, keys that are known go on and unknown ones are no fault of their bearer`()
+    async throws
+  {
+    let (known, new) = (try PrivateKey.generate(), try PrivateKey.generate())
+    let issuer = Issuer(known)
+    let authenticator = issuer.authenticator
+    _ = try await authenticator.principal(token: try token(known), now: start)
+    issuer.use(nil)
+    let later = start + .minutes(2)
+    for second in 0..<3 {
+      let now = later + .seconds(second)
+      let error = await #expect(throws: HTTPError.self) {
+        try await authenticator.principal(token: try token(new, at: now), now: now)
+      }
+      #expect(error?.status == .serviceUnavailable)
+      _ = try await authenticator.principal(token: try token(known, at: now), now: now)
+    }
+    #expect(issuer.asked == 2)
+    issuer.use(new)
+    let back = later + .seconds(40)
+    _ = try await authenticator.principal(token: try token(new, at: back), now: back)
+  }
 }

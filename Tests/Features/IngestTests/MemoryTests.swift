@@ -90,6 +90,25 @@ struct MemoryTests {
     #expect(try await kitchen.status(of: unit) == "alarm_active")
   }
 
+  @Test("a message that nothing is known of is kept, whatever has changed since the last one")
+  func unknown() async throws {
+    let kitchen = try await Kitchen()
+    let stranger = Kitchen.Sensor(id: .v4(), devEUI: "A84041000D0000FF")
+    let intakes = try [0, 1].map { try kitchen.intake(Uplink(stranger, at: Kitchen.start + .minutes($0), celsius: 3)) }
+    let outcomes = try await kitchen.house.run { database in
+      let memory = Memory()
+      var outcomes: [String] = []
+      for intake in intakes {
+        try await database.execute("UPDATE directory_version SET version = version + 1")
+        outcomes += try await database.withConnection { connection in
+          try await Batch(intakes: [intake], now: Kitchen.start).commit(memory, on: connection).map(\.name)
+        }
+      }
+      return outcomes
+    }
+    #expect(outcomes == ["unknown_device", "unknown_device"])
+  }
+
   @Test("a sensor that has moved reports for its new unit at once")
   func moved() async throws {
     let kitchen = try await Kitchen()

@@ -5,20 +5,6 @@ import PostgreSQL
 import Telemetry
 import Testing
 
-/// SplitMix64.
-struct Dice: RandomNumberGenerator {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
-
 /// Six hours of one unit: an alarm that comes back once, with the door open for a while; an excursion that ends in time; and an
 /// alarm that is still on at the end.
 private enum Story {

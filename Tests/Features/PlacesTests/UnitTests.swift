@@ -25,7 +25,7 @@ import Testing
     #expect(unit["temperatureUnit"]?.string == "F")
     #expect(unit["status"]?.string == "offline")
     #expect(unit["lastReadingAt"]?.isNull == true)
-    #expect(try await limits(house, organization.unit) == ["0.56 5.00 0.56 t t"])
+    #expect(try await limits(house, organization.unit) == ["0.56 5.00 0.50 t t"])
   }
 
   @Test func `an answer can be asked for in the other scale`() async throws {
@@ -47,7 +47,7 @@ import Testing
       .put, organization.unitPath, as: organization.owner, #"{"tempMax":39.2,"name":"Cold"}"#)
     #expect(answer.json["tempMax"]?.double == 39.2)
     #expect(answer.json["tempMin"]?.double == 33)
-    #expect(try await limits(house, organization.unit) == ["0.56 5.00 0.56 t f", "0.56 4.00 0.56 f t"])
+    #expect(try await limits(house, organization.unit) == ["0.56 5.00 0.50 t f", "0.56 4.00 0.50 f t"])
     let joined = try await house.sql(
       """
       SELECT count(*) FROM unit_limits a JOIN unit_limits b ON b.unit_id = a.unit_id AND b.valid_from = a.valid_to

@@ -109,11 +109,18 @@ struct Samples {
     case .instant: ["\"yesterday\"", "7", "\"2026-02-30T00:00:00Z\""]
     case .choice: ["\"nonsense\"", "7"]
     case .integer(let range):
-      ["\"x\"", "0.5", "true"] + (range.map { ["\($0.upperBound + 1)", "\($0.lowerBound - 1)"] } ?? [])
+      ["\"x\"", "0.5", "true"] + (range.map(Self.beyond) ?? [])
     case .number(let range, _):
       ["\"x\"", "true"] + (range.map { ["\(Int($0.upperBound) + 1)", "\(Int($0.lowerBound) - 1)"] } ?? [])
     case .map: ["7", "[]"]
     case .array, .object: []
     }
+  }
+
+  private static func beyond(_ range: ClosedRange<Int>) -> [String] {
+    [
+      range.upperBound < .max ? "\(range.upperBound + 1)" : "9223372036854775808",
+      range.lowerBound > .min ? "\(range.lowerBound - 1)" : "-9223372036854775809",
+    ]
   }
 }

@@ -5,7 +5,7 @@ import Basics
 extension PayloadDecoder {
   static let draginoLHT65 = PayloadDecoder(
     brand: "dragino", models: ["lht65", "lht65n", "lht65n-e31f"], chemistry: .lithiumManganeseDioxide,
-    reportingInterval: .minutes(20)
+    reportingInterval: .minutes(20), holdsRecords: { $0.port == 2 && LHT65.holdsRecords($0) }
   ) { payload throws(DecodeFailure) in
     switch payload.port {
     case 2: try LHT65.sample(payload)
@@ -16,7 +16,8 @@ extension PayloadDecoder {
   }
 
   static let draginoLHT52 = PayloadDecoder(
-    brand: "dragino", models: ["lht52"], chemistry: .alkaline, reportingInterval: .minutes(20)
+    brand: "dragino", models: ["lht52"], chemistry: .alkaline, reportingInterval: .minutes(20),
+    holdsRecords: { $0.port == 3 }
   ) { payload throws(DecodeFailure) in
     switch payload.port {
     case 2:
@@ -62,7 +63,7 @@ extension PayloadDecoder {
 
   static let draginoLDS03 = PayloadDecoder(
     brand: "dragino", models: ["lds03a", "lwl03a", "ds03a-lb"], chemistry: .lithiumManganeseDioxide,
-    reportingInterval: .hours(24)
+    reportingInterval: .hours(24), holdsRecords: { $0.port == 3 }
   ) { payload throws(DecodeFailure) in
     switch payload.port {
     case 2, 3:
@@ -112,13 +113,18 @@ private enum LHT65 {
 
   static func sample(_ payload: Payload) throws(DecodeFailure) -> [Measurements] {
     try payload.need(11)
-    let flags = payload.u8(6)
-    // Bit 7 of older firmware is "external sensor not connected", beside an external value of 0x7FFF; of newer firmware
-    // it marks a record that is sent again. A record has its time there, and 0x7FFF is past the year 2037.
-    let unplugged = flags & 0x80 != 0 && payload.u16(7) == 0x7FFF
-    let fromMemory = flags & 0xC0 != 0 && !unplugged || payload.bytes.allSatisfy { $0 == 0 }
-    if fromMemory { return try Dragino.records(payload) { record(payload, at: $0) } }
-    return [live(payload, external: flags & 0x0F, unplugged: unplugged)]
+    if holdsRecords(payload) { return try Dragino.records(payload) { record(payload, at: $0) } }
+    return [live(payload, external: payload.u8(6) & 0x0F, unplugged: isUnplugged(payload))]
+  }
+
+  static func holdsRecords(_ payload: Payload) -> Bool {
+    payload.u8(6) & 0xC0 != 0 && !isUnplugged(payload) || payload.bytes.allSatisfy { $0 == 0 }
+  }
+
+  /// Bit 7 of older firmware is "external sensor not connected", beside an external value of 0x7FFF; of newer firmware
+  /// it marks a record that is sent again. A record has its time there, and 0x7FFF is past the year 2037.
+  private static func isUnplugged(_ payload: Payload) -> Bool {
+    payload.u8(6) & 0x80 != 0 && payload.u16(7) == 0x7FFF
   }
 
   private static func live(_ payload: Payload, external: Int64, unplugged: Bool) -> Measurements {

@@ -15,6 +15,9 @@ struct FieldReader {
 
   mutating func take(_ field: FieldTable.Field, _ value: JSONValue, key: String, fahrenheit: Bool) {
     switch field {
+    // The SHT of an S31 is on a cable, and its place for a DS18B20 is empty.
+    case .ambient where key == "TempC_SHT" && model.contains("s31"): take(value, for: .probe, fahrenheit: fahrenheit)
+    case .probe where key == "TempC1" && model.contains("s31"): break
     case .ambient: take(value, for: .ambient, fahrenheit: fahrenheit)
     case .probe: take(value, for: .probe, fahrenheit: fahrenheit)
     case .probe2: take(value, for: .probe2, fahrenheit: fahrenheit)
@@ -42,7 +45,9 @@ struct FieldReader {
   }
 
   private mutating func take(_ value: JSONValue, for channel: TemperatureChannel, fahrenheit: Bool) {
-    if value.isNull {
+    // Dragino's scripts write the text for a probe that is missing; only the first place is always fitted.
+    if value.string == "NULL", channel != .probe { return }
+    if value.isNull || value.string == "NULL" {
       if channel != .ambient { sample.flags.formUnion([.hasProbe, .probeDisconnected]) }
       return
     }

@@ -13,10 +13,13 @@ public enum FieldTable {
   private static let names: [(Field, [String])] = [
     (
       .probe,
-      ["TempC_DS", "TempC_TMP117", "Ext_TempC_SHT", "externalTemperature", "temp_probe", "temperature_probe", "TempC1"]
+      [
+        "TempC_DS", "TempC_TMP117", "Ext_TempC_SHT", "externalTemperature", "temp_probe", "temperature_probe", "TempC1",
+        "Temp_Red",
+      ]
     ),
-    (.probe2, ["externalTemperature2", "TempC2"]),
-    (.probe3, ["TempC3"]),
+    (.probe2, ["externalTemperature2", "TempC2", "Temp_White"]),
+    (.probe3, ["TempC3", "Temp_Black"]),
     (.ambient, ["TempC_SHT", "temperature", "temp", "temperature_c", "temp_c", "Temp", "airTemperature"]),
     (.humidity, ["Hum_SHT", "humidity", "humidity_pct", "relative_humidity", "rh", "Humi", "relativeHumidity"]),
     (.probeHumidity, ["Ext_Hum_SHT"]),
@@ -39,7 +42,7 @@ public enum FieldTable {
     (.doorCount, ["open_count", "DOOR_OPEN_TIMES", "open_times", "door_open_times"]),
     (.openSeconds, ["open_duration_s", "last_open_s", "last_open_duration_s"]),
     (.openMinutes, ["LAST_DOOR_OPEN_DURATION", "open_duration", "last_open_duration", "last_door_open_duration"]),
-    (.leak, ["water_leak", "leak", "waterleak", "WATER_LEAK_STATUS", "flood"]),
+    (.leak, ["water_leak", "leak", "waterleak", "WATER_LEAK_STATUS", "flood", "leak_status"]),
     (.time, ["Systimestamp", "TIME"]),
   ]
 
@@ -98,12 +101,22 @@ public enum FieldTable {
     return reader.sample.isEmpty ? nil : reader.sample
   }
 
-  /// What a `normalized_payload` says: an object, or an array of them from one uplink. Its battery is in volts.
+  /// What a `normalized_payload` says: an object, or an array of them from one uplink. Its battery is in volts. Objects of
+  /// the same time, or without one, are parts of one sample.
   public static func measurements(fromNormalized normalized: JSONValue, receivedAt: Instant) -> [Measurements] {
     guard normalized.kind == .array else {
       return one(fromNormalized: normalized, receivedAt: receivedAt).map { [$0] } ?? []
     }
-    return normalized.elements.prefix(100).compactMap { one(fromNormalized: $0, receivedAt: receivedAt) }
+    var samples: [Measurements] = []
+    for object in normalized.elements.prefix(100) {
+      guard let part = one(fromNormalized: object, receivedAt: receivedAt) else { continue }
+      if let place = samples.firstIndex(where: { $0.sampledAt == part.sampledAt }) {
+        samples[place].complete(by: part)
+      } else {
+        samples.append(part)
+      }
+    }
+    return samples
   }
 
   private static func one(fromNormalized object: JSONValue, receivedAt: Instant) -> Measurements? {

@@ -126,6 +126,18 @@ extension Measurements {
     if humidity == nil { flags.insert(.sensorFault) }
   }
 
+  /// Takes what it lacks from another part of the same sample.
+  mutating func complete(by part: Measurements) {
+    ambient = ambient ?? part.ambient
+    probe = probe ?? part.probe
+    humidity = humidity ?? part.humidity
+    batteryVoltage = batteryVoltage ?? part.batteryVoltage
+    batteryPercent = batteryPercent ?? part.batteryPercent
+    doorOpen = doorOpen ?? part.doorOpen
+    leak = leak ?? part.leak
+    flags.formUnion(part.flags)
+  }
+
   /// An SHT that fails sends exactly 0 °C and 0 %.
   mutating func dropFailedAmbient() {
     guard humidity?.hundredths == 0, ambient?.hundredths == 0 else { return }

@@ -20,10 +20,25 @@ public struct PayloadDecoder: Sendable {
   public let chemistry: BatteryChemistry?
   /// How often the sensor reports when nobody has configured it.
   public let reportingInterval: Duration
+  /// Whether the bytes hold samples of the sensor's memory. Scripts of networks take those for the present, or leave them out.
+  let holdsRecords: @Sendable (Payload) -> Bool
   let read: @Sendable (Payload) throws(DecodeFailure) -> [Measurements]
 
+  init(
+    brand: String, models: [String], chemistry: BatteryChemistry?, reportingInterval: Duration,
+    holdsRecords: @escaping @Sendable (Payload) -> Bool = { _ in false },
+    read: @escaping @Sendable (Payload) throws(DecodeFailure) -> [Measurements]
+  ) {
+    self.brand = brand
+    self.models = models
+    self.chemistry = chemistry
+    self.reportingInterval = reportingInterval
+    self.holdsRecords = holdsRecords
+    self.read = read
+  }
+
   public static let all: [PayloadDecoder] = [
-    .draginoLHT65, .draginoLHT52, .draginoLDS02, .draginoLDS03, .milesight, .elsys, .netvoxTemperature,
+    .draginoLHT65, .draginoLHT52, .draginoLDS02, .draginoLDS03, .draginoLSN50, .milesight, .elsys, .netvoxTemperature,
     .netvoxContact, .cayenne,
   ]
 
@@ -64,6 +79,12 @@ public struct PayloadDecoder: Sendable {
     guard let decoder = known ?? inferred(bytes, port: port) else { throw DecodeFailure.unknownModel }
     let payload = Payload(bytes: bytes, port: port, model: model?.lowercased() ?? "", receivedAt: receivedAt)
     return try decoder.read(payload)
+  }
+
+  /// Whether the bytes hold samples of the sensor's memory, as far as the model is known.
+  static func holdRecords(_ bytes: [UInt8], port: UInt8, model: String?, receivedAt: Instant) -> Bool {
+    guard let model, !bytes.isEmpty, let decoder = named(model) else { return false }
+    return decoder.holdsRecords(Payload(bytes: bytes, port: port, model: model.lowercased(), receivedAt: receivedAt))
   }
 
   /// The decoder that alone fits these bytes on this port.

@@ -31,6 +31,9 @@ public struct Limits: Hashable, Sendable {
   public var doorMaskPerDay: Duration
   /// How often the unit's sensor reports.
   public var expectedInterval: Duration
+  /// How many reports must be missing until the link is late, and, always more, until it is lost.
+  public var lateCheckIns: Int32
+  public var lostCheckIns: Int32
   /// Out of range again within this time of the close: the same incident, reopened.
   public var reopenWindow: Duration
   /// Consecutive recovered readings before an incident closes.
@@ -38,16 +41,19 @@ public struct Limits: Hashable, Sendable {
   /// How long a new sensor may take to its first check-in.
   public var neverSeenGrace: Duration
 
-  /// Nil when `low` is above `high`, or a duration or count is negative, or the expected interval is zero.
+  /// Nil when `low` is above `high`, or a duration or count is negative, or the expected interval or a number of missing
+  /// reports is zero.
   public init?(
     low: Limit? = nil, high: Limit? = nil, hysteresis: TemperatureDifference = .init(hundredths: 50),
     confirmDoorClosed: Duration = .minutes(10), confirmDoorOpen: Duration = .minutes(20),
-    doorMaskPerDay: Duration = .minutes(60), expectedInterval: Duration = .minutes(20),
-    reopenWindow: Duration = .minutes(15), restoringReadings: Int32 = 2, neverSeenGrace: Duration = .minutes(60)
+    doorMaskPerDay: Duration = .minutes(60), expectedInterval: Duration = .minutes(20), lateCheckIns: Int32 = 1,
+    lostCheckIns: Int32 = 5, reopenWindow: Duration = .minutes(15), restoringReadings: Int32 = 2,
+    neverSeenGrace: Duration = .minutes(60)
   ) {
     if let low, let high, low.temperature > high.temperature { return nil }
     guard hysteresis.hundredths >= 0, confirmDoorClosed >= .zero, doorMaskPerDay >= .zero, expectedInterval > .zero,
-      reopenWindow >= .zero, restoringReadings >= 0, neverSeenGrace >= .zero
+      (1...1000).contains(lateCheckIns), lostCheckIns >= 1, reopenWindow >= .zero, restoringReadings >= 0,
+      neverSeenGrace >= .zero
     else { return nil }
     self.low = low
     self.high = high
@@ -56,6 +62,8 @@ public struct Limits: Hashable, Sendable {
     self.confirmDoorOpen = max(confirmDoorOpen, confirmDoorClosed)
     self.doorMaskPerDay = doorMaskPerDay
     self.expectedInterval = expectedInterval
+    self.lateCheckIns = lateCheckIns
+    self.lostCheckIns = max(lostCheckIns, lateCheckIns + 1)
     self.reopenWindow = reopenWindow
     self.restoringReadings = restoringReadings
     self.neverSeenGrace = neverSeenGrace

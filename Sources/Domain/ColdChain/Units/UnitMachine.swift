@@ -180,11 +180,15 @@ public struct UnitMachine: Sendable {
   }
 
   private var lateAt: Instant? {
-    state.lastSeen.map { $0 + limits.latest.expectedInterval * 3 / 2 + .seconds(60) }
+    let rules = limits.latest
+    return state.lastSeen.map { $0 + rules.expectedInterval * (2 * Int(rules.lateCheckIns) + 1) / 2 + .seconds(60) }
   }
 
   private var lostAt: Instant? {
-    if let lastSeen = state.lastSeen { return lastSeen + max(limits.latest.expectedInterval * 5, .minutes(30)) }
+    if let lastSeen = state.lastSeen {
+      let rules = limits.latest
+      return lastSeen + max(rules.expectedInterval * Int(rules.lostCheckIns), .minutes(30))
+    }
     return state.commissionedAt.map { $0 + limits.latest.neverSeenGrace }
   }
 

@@ -10,13 +10,24 @@ import PostgreSQL
 public enum Audit {
   /// Who acts, and for which request.
   public static func author(_ scope: OrganizationScope, _ request: Request) -> Value {
-    author(scope.actor, at: request.received, requestId: request.id, address: "\(request.peer)")
+    author(scope.actor, request)
+  }
+
+  /// For what somebody does outside of an organization that they are in.
+  static func author(_ principal: Principal, _ request: Request) -> Value { author(.user(principal.userId), request) }
+
+  private static func author(_ actor: Actor, _ request: Request) -> Value {
+    author(
+      actor, at: request.received, requestId: request.id, address: "\(request.peer)",
+      agent: request.rawHeader("User-Agent").map { String(decoding: $0.prefix(256), as: UTF8.self) })
   }
 
   /// For what the server does by itself.
   public static func system(at now: Instant) -> Value { author(.system, at: now, requestId: nil, address: nil) }
 
-  static func author(_ actor: Actor, at now: Instant, requestId: String?, address: String?) -> Value {
+  private static func author(
+    _ actor: Actor, at now: Instant, requestId: String?, address: String?, agent: String? = nil
+  ) -> Value {
     .json(
       JSONWriter.bytes { json in
         json.object { json in
@@ -25,6 +36,7 @@ public enum Audit {
           json.field("id", actor.id)
           json.field("request", requestId)
           json.field("ip", address)
+          if let agent { json.field("agent", agent) }
         }
       })
   }

@@ -1,0 +1,48 @@
+import HTTP
+import HTTPServer
+import Identity
+import PostgreSQL
+import Runtime
+import Synchronization
+import Telemetry
+
+/// A provider of the tests' own, on a free port: it remembers what it was sent.
+public final class Provider: Sendable {
+  public let url: String
+  private let server: HTTPServer
+  private let group = LoopGroup(count: 1)
+  private let seen: Seen
+
+  private final class Seen: Sendable {
+    let requests = Mutex<[Request]>([])
+  }
+
+  /// Each route is a method, a pattern and what answers.
+  public init(_ routes: [(Method, String, @Sendable (Request) -> Response)]) throws {
+    let seen = Seen()
+    self.seen = seen
+    var settings = HTTPServerConfiguration()
+    settings.port = 0
+    server = HTTPServer(
+      routes: routes.map { method, pattern, answer in
+        Route.immediate(method, pattern, bodyLimit: 16 << 20, content: .any) { request in
+          seen.requests.withLock { $0.append(request) }
+          return answer(request)
+        }
+      }, configuration: settings, log: .none, metrics: Metrics())
+    url = "http://\(try server.start(on: group))"
+  }
+
+  deinit { group.stop() }
+
+  /// Every request so far.
+  public var requests: [Request] { seen.requests.withLock { $0 } }
+}
+
+extension Gate {
+  /// The gate of a house, for routes that the test puts together itself.
+  public static func local(_ database: Database, _ keys: APIKeys) -> Gate {
+    let authenticator = Authenticator(.local, database: database, log: .none) { _ in throw CancellationError() }
+    return Gate(authenticator: authenticator, keys: keys, limiter: .off, database: database)
+  }
+}
