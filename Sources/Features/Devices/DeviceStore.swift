@@ -234,9 +234,9 @@ public struct DeviceStore: Sendable {
       ])
   }
 
-  /// 403 when no further device fits. Whether that still holds when one is made, ``create(_:_:_:_:)`` looks itself.
+  /// 403 when no further device fits now. Whether one fits when it is made, ``create(_:_:_:_:)`` looks itself.
   public func checkSensorLimit(_ scope: OrganizationScope) async throws {
-    try await database.transaction { try await checkSensorLimit(scope, on: $0) }
+    try await database.withConnection { try await checkSensorLimit(scope, adding: 1, on: $0) }
   }
 
   /// Holds the organization's row, so that two devices cannot both be the last that fits.
@@ -246,20 +246,22 @@ public struct DeviceStore: Sendable {
   }
 
   /// To be called when a device has been added, before the transaction ends.
-  private func checkSensorLimit(_ scope: OrganizationScope, on connection: Connection) async throws {
+  private func checkSensorLimit(
+    _ scope: OrganizationScope, adding more: Int64 = 0, on connection: Connection
+  ) async throws {
     let rows = try await connection.query(
       """
       SELECT sensor_limit, (SELECT count(*) FROM devices d
         WHERE d.organization_id = o.id AND d.deleted_at IS NULL AND d.is_active)
       FROM organizations o WHERE o.id = $1
       """, [.uuid(scope.organizationId)])
-    guard let row = rows.first, case let (limit, count) = (try row.int(0), try row.int(1)), count > limit else {
+    guard let row = rows.first, case let (limit, count) = (try row.int(0), try row.int(1)), count + more > limit else {
       return
     }
     throw HTTPError(
       .forbidden, "SENSOR_LIMIT_REACHED", "The sensor limit of this organization is reached",
       details: [
-        HTTPError.Detail(path: "currentCount", message: "\(count - 1)"),
+        HTTPError.Detail(path: "currentCount", message: "\(count + more - 1)"),
         HTTPError.Detail(path: "limit", message: "\(limit)"),
       ])
   }

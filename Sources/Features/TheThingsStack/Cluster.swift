@@ -14,6 +14,9 @@ public struct Cluster: Sendable, Equatable {
     self.name = name
   }
 
+  /// As it stands in the database, where an import may have brought anything: what is no cluster is no host that answers.
+  init(stored name: String) { self.name = name }
+
   /// Host and port.
   public var host: String { Self.network.contains(name) ? "\(name).cloud.thethings.network" : name }
 

@@ -31,7 +31,7 @@ public struct GapJob: Sendable {
         return try await store.settleFound(at: now, on: connection)
       }
     } while settled == GapStore.batch
-    figures.set(try await store.totals())
+    if figures.areDue(at: now) { figures.set(try await store.totals(), at: now) }
   }
 
   private func isAlone(on connection: Connection) async throws -> Bool {
@@ -60,7 +60,11 @@ extension GapStore {
 
 /// The ledger of the whole installation, as the job found it.
 final class GapFigures: Sendable {
+  /// The whole ledger is looked through for them.
+  private static let interval = Duration.minutes(5)
+
   private let totals = Mutex<GapStore.Totals?>(nil)
+  private let countedAt = Mutex<Instant?>(nil)
 
   init(_ metrics: Metrics) {
     metrics.observed(
@@ -79,5 +83,10 @@ final class GapFigures: Sendable {
     }
   }
 
-  func set(_ fresh: GapStore.Totals) { totals.withLock { $0 = fresh } }
+  func areDue(at now: Instant) -> Bool { countedAt.withLock { $0.map { now - $0 >= Self.interval } ?? true } }
+
+  func set(_ fresh: GapStore.Totals, at now: Instant) {
+    totals.withLock { $0 = fresh }
+    countedAt.withLock { $0 = now }
+  }
 }

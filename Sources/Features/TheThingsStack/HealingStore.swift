@@ -37,6 +37,7 @@ struct HealingStore: Sendable {
         SELECT s.connection_id FROM ttn_connection_states s
         JOIN ttn_connections c ON c.id = s.connection_id AND c.is_active AND c.deleted_at IS NULL
           AND c.api_key_encrypted IS NOT NULL
+          AND EXISTS (SELECT FROM api_keys k WHERE k.organization_id = c.organization_id AND 'ingest' = ANY (k.scopes))
         WHERE ($1::uuid IS NULL OR s.connection_id > $1)
           AND coalesce(s.pull_claimed_until, '-infinity') <= $2 AND coalesce(s.pull_due_at, '-infinity') <= $2
         ORDER BY s.connection_id LIMIT 1 FOR UPDATE OF s SKIP LOCKED
@@ -58,16 +59,17 @@ struct HealingStore: Sendable {
                 AND g.after_at > $2::timestamptz - c.storage_hours * interval '1 hour')))
         FROM claimed s JOIN ttn_connections c ON c.id = s.connection_id
         """, [.optional(previous), .timestamp(now), .timestamp(now + Self.claim)])
-    guard let row = rows.first, let connection = try TTNConnection(row) else { return nil }
+    guard let row = rows.first else { return nil }
+    let connection = try TTNConnection(row)
     var pull: Pull?
     if let from = try row.optionalInstant(12), let cursor = try row.optionalInstant(13),
       let until = try row.optionalInstant(14)
     {
       pull = Pull(from: from, cursor: cursor, until: until, attempts: Int(try row.int(15)))
     }
-    guard let key = try row.optionalUUID(9) else { return nil }
     return Claimed(
-      connection: connection, key: key, aliveAt: try row.optionalInstant(10), pulledAt: try row.optionalInstant(11),
+      connection: connection, key: try row.uuid(9), aliveAt: try row.optionalInstant(10),
+      pulledAt: try row.optionalInstant(11),
       pull: pull, lastUplinkAt: try row.optionalInstant(16), oldestGapAt: try row.optionalInstant(17))
   }
 

@@ -23,7 +23,7 @@ struct SyncStore: Sendable {
       SELECT
       """ + " " + TTNConnectionStore.record + " FROM claimed s JOIN ttn_connections c ON c.id = s.connection_id",
       [.timestamp(now), .timestamp(again)])
-    return try rows.first.flatMap(TTNConnection.init)
+    return try rows.first.map(TTNConnection.init)
   }
 
   /// Each connection that is in use has a row for what is known of it.

@@ -64,7 +64,7 @@ struct TTNConnectionStore: Sendable {
 
   func connection(_ scope: OrganizationScope) async throws -> TTNConnection? {
     try await database.query("SELECT " + Self.record + Self.source, [.uuid(scope.organizationId)])
-      .first.flatMap(TTNConnection.init)
+      .first.map(TTNConnection.init)
   }
 
   /// Makes the connection, or changes what `settings` names.
@@ -78,7 +78,7 @@ struct TTNConnectionStore: Sendable {
         "SELECT FROM organizations WHERE id = $1 FOR NO KEY UPDATE", [.uuid(scope.organizationId)])
       let found = try await connection.query(
         "SELECT " + Self.record + Self.source, [.uuid(scope.organizationId)]
-      ).first.flatMap(TTNConnection.init)
+      ).first.map(TTNConnection.init)
       if let found {
         if let cluster = settings.cluster, cluster != found.cluster, found.sealedKey != nil, settings.apiKey == nil {
           // Or whoever may change the cluster could have the key sent to a host of his own.
@@ -192,11 +192,11 @@ struct TTNConnectionStore: Sendable {
 }
 
 extension TTNConnection {
-  /// Of ``TTNConnectionStore/record``. Nil for a cluster that is none, as an import may have brought one.
-  init?(_ row: Row) throws {
-    guard let cluster = Cluster(try row.text(2)) else { return nil }
+  /// Of ``TTNConnectionStore/record``.
+  init(_ row: Row) throws {
     self.init(
-      id: try row.uuid(0), organizationId: try row.uuid(1), cluster: cluster, applicationId: try row.text(3),
+      id: try row.uuid(0), organizationId: try row.uuid(1), cluster: Cluster(stored: try row.text(2)),
+      applicationId: try row.text(3),
       sealedKey: try row.optionalBytes(4), webhookId: try row.optionalText(5), storageHours: Int(try row.int(6)),
       ingestKeyId: try row.optionalUUID(7), isActive: try row.bool(8))
   }

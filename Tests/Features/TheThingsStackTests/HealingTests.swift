@@ -10,7 +10,7 @@ import Testing
 
 @Suite(.serialized) struct HealingTests {
   private func frames(_ world: World) async throws -> [String] {
-    try await world.lines("SELECT f_cnt::text, (flags & 1024 <> 0)::text FROM sensor_readings ORDER BY recorded_at")
+    try await world.lines("SELECT f_cnt::text, (flags & 4096 <> 0)::text FROM sensor_readings ORDER BY recorded_at")
   }
 
   private func storageRequests(_ world: World) -> Int {
