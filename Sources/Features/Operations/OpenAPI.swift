@@ -65,7 +65,12 @@ enum OpenAPI {
       for status in operation.statuses {
         json.object("\(status.code)") { json in
           json.field("description", status.reason)
-          write(operation.answers.filter { $0.status == status }.compactMap(\.body), &json)
+          var bodies = operation.answers.filter { $0.status == status }.compactMap(\.body)
+          // The server refuses some requests before the route sees them.
+          if status.code >= 400, !bodies.contains(where: { $0.mediaType == "application/json" }) {
+            bodies.append(Contract.Body(error))
+          }
+          write(bodies, &json)
         }
       }
       for error in operation.errors {

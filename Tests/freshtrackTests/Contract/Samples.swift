@@ -32,6 +32,7 @@ struct Samples {
     switch name {
     case "email": "somebody.\(UUID.v4())@example.com"
     case "phone": "+12025550143"
+    case "devEui": String(UUID.v4().description.filter { $0 != "-" }.prefix(16)).uppercased()
     default: nil
     }
   }

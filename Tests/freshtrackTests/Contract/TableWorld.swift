@@ -240,8 +240,15 @@ final class TableWorld {
     }
   }
 
-  /// The unit has been far too warm for two hours.
+  /// The unit has been far too warm for two hours, and a sensor that nobody knows has been heard.
   private func alarm(_ tenant: Tenant) throws {
+    let stranger = """
+      {"end_device_ids":{"device_id":"stranger","dev_eui":\(tenant.samples.value(.text, named: "devEui")),
+      "application_ids":{"application_id":"a"}},"received_at":"\(WallClock.system.now().rfc3339)",
+      "uplink_message":{"f_port":2,"f_cnt":1,"frm_payload":"zBkBFgGYAQE4f/8="}}
+      """
+    let heard = try call(.post, "/api/webhooks/ttn", (.apiKey, tenant.key), stranger)
+    expect(heard.isSuccess, "a stranger is not heard: \(heard)")
     let unit = tenant.ids["unitId"] ?? ""
     let now = WallClock.system.now()
     let readings = (1...12).map { place in
