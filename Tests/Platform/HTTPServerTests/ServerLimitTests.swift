@@ -144,7 +144,7 @@ struct ServerLimitTests {
   @Test("a draining server answers what it was asked and then ends") func drain() async throws {
     let gate = Gate()
     let server = try TestServer([
-      Route(.get, "/slow") { _ in
+      Route(.get, "/slow", timeLimit: .minutes(10)) { _ in
         await gate.pass()
         return .text("done")
       },
@@ -158,7 +158,7 @@ struct ServerLimitTests {
       busy.send(get("/slow"))
       gate.waitForArrival()
     }
-    async let drained: Void = server.server.drain(within: .seconds(10))
+    async let drained: Void = server.server.drain(within: .minutes(10))
     try await offPool {
       #expect(idle.rest() == "")
       gate.open()
