@@ -91,21 +91,17 @@ final class Installation: Sendable {
       .appendingPathComponent("freshtrack")
   }
 
-  /// A port that was free a moment ago.
-  private static func freePort() throws -> UInt16 {
-    let listener = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
-    defer { close(listener) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let bound = withUnsafeMutablePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(listener, $0, length) == 0 && getsockname(listener, $0, &length) == 0
-      }
+  /// A port that is free, and below those that the kernel gives to connections: the server comes back to it after each kill.
+  static func freePort() throws -> UInt16 {
+    for _ in 0..<100 {
+      let port = UInt16.random(in: 12_000..<32_000)
+      guard let address = SocketAddress(host: "127.0.0.1", port: port),
+        let listener = try? Socket.listen(on: address, sharingPort: false)
+      else { continue }
+      Socket.close(listener)
+      return port
     }
-    guard bound else { throw Broken(description: "no port") }
-    return UInt16(bigEndian: address.sin_port)
+    throw Broken(description: "no port")
   }
 
   var spool: String { environment["SPOOL_DIR"] ?? root + "/spool" }
