@@ -51,6 +51,39 @@ struct DescriptionTests {
     }
   }
 
+  @Test("every write is in the audit log: who, what, by which request and from where") func audited() async throws {
+    try await TableWorld.run { world in
+      let audit = "/api/orgs/\(world.acme.ids["organizationId"] ?? "")/audit?limit=1"
+      let owner = (Credential.bearer, world.acme.owner)
+      var recorded = 0
+      for route in Self.order(world.routes)
+      where route.method != .get && route.pattern.hasPrefix("/api/orgs/:organizationId") {
+        guard let credential = world.credential(route, of: world.acme), credential.0 == .bearer,
+          let path = route.target(world.acme.samples)
+        else { continue }
+        let before = try world.call(.get, audit, owner).json?[0]?["seq"]?.int ?? 0
+        let reply = try world.call(route.method, path, credential, world.body(route, of: world.acme))
+        guard reply.isSuccess, !Self.asks.contains(route.name) else { continue }
+        guard let entry = try world.call(.get, audit, owner).json?[0], (entry["seq"]?.int ?? 0) > before else {
+          world.expect(false, "\(route.name) left no entry: \(reply)")
+          continue
+        }
+        recorded += 1
+        world.expect(
+          entry["actorId"]?.string != nil && entry["requestId"]?.string != nil && entry["ipAddress"]?.string != nil
+            && entry["eventType"]?.string?.isEmpty == false, "\(route.name): \(entry["eventType"]?.string ?? "no type")")
+      }
+      world.expect(recorded > 40, "only \(recorded) writes were seen")
+      let verified = try world.call(.get, "/api/orgs/\(world.acme.ids["organizationId"] ?? "")/audit/verify", owner)
+      world.expect(verified.json?["valid"]?.bool == true, "\(verified)")
+    }
+  }
+
+  /// They are POST because they ask the network, and write nothing that anybody decided.
+  private static let asks: Set<String> = [
+    "POST /api/orgs/:organizationId/ttn/test", "POST /api/orgs/:organizationId/ttn/gateways/:gateway/status",
+  ]
+
   /// Routes that no example gets through.
   private static let unreached: Set<String> = [
     // They need a provider.
