@@ -173,7 +173,8 @@ class Program:
             "AUTH_MODE": "local",
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
-            "LOG_LEVEL": "warn",
+            "LOG_LEVEL": "error",
+            "RATE_LIMIT_MAX": "0",
             **settings,
         }
         self.process = start([self.path, "serve"], env=self.environment)

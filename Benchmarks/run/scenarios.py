@@ -47,8 +47,7 @@ class House:
               FROM a, generate_series(0, {DEVICES - 1}) n;
             INSERT INTO unit_limits (organization_id, unit_id, valid_from, temp_min, temp_max, hysteresis,
                 confirm_seconds_door_closed, confirm_seconds_door_open, expected_interval_seconds)
-              SELECT organization_id, id, '-infinity', temp_min, temp_max, temp_hysteresis,
-                confirm_seconds_door_closed, confirm_seconds_door_open, expected_interval_seconds FROM units;
+              SELECT organization_id, id, '-infinity', temp_min, temp_max, 0.5, 600, 1200, 1200 FROM units;
             INSERT INTO unit_states (unit_id, organization_id) SELECT id, organization_id FROM units
               ON CONFLICT DO NOTHING;
             INSERT INTO devices (organization_id, dev_eui, name, model, status)

@@ -20,7 +20,7 @@ public struct OrganizationRoutes: Sendable {
           gives: .created(.organization), create),
         gate.get(one, .viewer, "An organization", gives: .one(.organization), get),
         gate.put(
-          one, .owner, "Change an organization", takes: .change(changes), gives: .one(.organization), update),
+          one, .admin, "Change an organization", takes: .change(changes), gives: .one(.organization), update),
       ].joined())
   }
 

@@ -36,7 +36,7 @@ import Testing
       Action("see readings", .get, unit + "/readings", everybody), Action("see alerts", .get, "/alerts", everybody),
       Action("see members", .get, "/members", everybody),
       Action("see own layouts", .get, "/dashboard-layouts", everybody),
-      Action("change the organization", .put, "", [.owner]),
+      Action("change the organization", .put, "", fromAdmin),
       Action("change roles", .put, "/members/\(id)", fromAdmin), Action("invite", .post, "/invitations", fromAdmin),
       Action("see invitations", .get, "/invitations", fromAdmin),
       Action("revoke an invitation", .delete, "/invitations/\(id)", fromAdmin),
