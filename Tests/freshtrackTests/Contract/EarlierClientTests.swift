@@ -121,4 +121,23 @@ struct EarlierClientTests {
         .post, alert + "/resolve", #"{"resolution":"Closed the door","correctiveAction":"Moved the food"}"#)
     }
   }
+
+  /// What Stripe answers is in the tests of Billing.
+  @Test("payments, on an installation without Stripe") func payments() async throws {
+    try await TableWorld.run { world in
+      let client = Client(world: world, token: world.acme.owner)
+      let payments = "api/orgs/\(world.acme.ids["organizationId"] ?? "")/payments"
+      try client.call(
+        .get, payments + "/subscription",
+        reads: [
+          "id", "plan", "status", "sensorLimit", "currentSensorCount", "trialEndsAt", "currentPeriodEnd",
+          "stripeCustomerId", "stripeSubscriptionId",
+        ])
+      for (path, body) in [("/checkout", #"{"plan":"pro"}"#), ("/portal", "{}")] {
+        let refused = try client.call(.post, payments + path, body, 503)
+        world.expect(refused?["error"]?["code"]?.string == "NOT_CONFIGURED", "\(path) says something else")
+        world.expect(refused?["error"]?["message"]?.string?.isEmpty == false, "\(path): an error without a message")
+      }
+    }
+  }
 }
