@@ -71,7 +71,8 @@ struct DescriptionTests {
         recorded += 1
         world.expect(
           entry["actorId"]?.string != nil && entry["requestId"]?.string != nil && entry["ipAddress"]?.string != nil
-            && entry["eventType"]?.string?.isEmpty == false, "\(route.name): \(entry["eventType"]?.string ?? "no type")")
+            && entry["eventType"]?.string?.isEmpty == false, "\(route.name): \(entry["eventType"]?.string ?? "no type")"
+        )
       }
       world.expect(recorded > 40, "only \(recorded) writes were seen")
       let verified = try world.call(.get, "/api/orgs/\(world.acme.ids["organizationId"] ?? "")/audit/verify", owner)
