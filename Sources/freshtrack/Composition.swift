@@ -41,8 +41,8 @@ struct Composition: Sendable {
     let lag = LoopLag(parts.loops.loops + [parts.writing], metrics: parts.metrics)
     let figures = Figures(database: database, metrics: parts.metrics)
     let partitions = ReadingPartitions(database: database, log: parts.log)
-    let rollups = RollupJob(database: database, log: parts.log)
-    let monitoring = MonitoringJob(database: database, log: parts.log)
+    let rollups = RollupJob(database: database)
+    let monitoring = MonitoringJob(database: database)
     let quarantine = QuarantineReplay(
       database: database, home: parts.writing, clock: parts.clock, log: parts.log, metrics: parts.metrics)
     ingest = IngestRoutes(

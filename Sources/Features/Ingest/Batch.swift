@@ -65,16 +65,29 @@ struct Batch {
         }
       }
     }
+  }
 
-    /// What belongs to the same commit beside the readings and the states of their units.
-    func besides(_ heard: [Reading], _ marks: RollupMarks.Batch?) -> [(SQL, [Value])] {
-      var statements: [(SQL, [Value])] = []
-      if !quarantine.isEmpty { statements.append(QuarantineStore.insert(quarantine)) }
-      if !events.isEmpty { statements.append(DeviceEventStore.insert(events)) }
-      if !heard.isEmpty { statements.append(DeviceStateStore.note(heard)) }
-      if let marks { statements.append(marks.statement) }
-      return statements
-    }
+  /// What belongs to the same commit beside the readings and the states of their units, and what is to be remembered of it then.
+  ///
+  /// - Parameter new: the readings of the plan that were not there already.
+  private func besides(
+    _ plan: Plan, _ new: [Reading], _ directory: Directory
+  ) -> (statements: [(SQL, [Value])], remember: () -> Void) {
+    let heard = new.filter { directory.isNews($0) }
+    let marks = directory.marks.batch(new, at: now)
+    var statements: [(SQL, [Value])] = []
+    if !plan.quarantine.isEmpty { statements.append(QuarantineStore.insert(plan.quarantine)) }
+    if !plan.events.isEmpty { statements.append(DeviceEventStore.insert(plan.events)) }
+    if !heard.isEmpty { statements.append(DeviceStateStore.note(heard)) }
+    if let marks { statements.append(marks.statement) }
+    let now = now
+    return (
+      statements,
+      {
+        directory.note(heard)
+        if let marks { directory.marks.note(marks, at: now) }
+      }
+    )
   }
 
   // MARK: - By memory
@@ -97,15 +110,13 @@ struct Batch {
   private func store(
     _ plan: Plan, _ states: [StoredState], _ memory: Memory, _ connection: Connection
   ) async throws -> [Settled] {
-    let heard = plan.readings.filter { memory.directory.isNews($0) }
+    let besides = besides(plan, plan.readings, memory.directory)
     // Statements outside of a transaction that share a round trip are one.
     var statements = [Monitor.advance(states, directoryVersion: memory.directory.version ?? -1)]
     if !plan.readings.isEmpty { statements.append(ReadingWrites.insert(plan.readings)) }
-    let marks = memory.directory.marks.batch(plan.readings, at: now)
-    let answers = try await connection.pipeline(statements + plan.besides(heard, marks), timeout: Self.statementLimit)
+    let answers = try await connection.pipeline(statements + besides.statements, timeout: Self.statementLimit)
     memory.remember(states, version: UInt32(truncatingIfNeeded: try answers[0].first?.int(0) ?? 0))
-    memory.directory.note(heard)
-    if let marks { memory.directory.marks.note(marks, at: now) }
+    besides.remember()
     return settled(plan, stored: nil, [:], [:])
   }
 
@@ -135,13 +146,11 @@ struct Batch {
       let outcome = try await Monitor.judge(
         news(plan, stored), states: Array(states.values), rules: rules(states, memory.directory), now: now,
         on: connection)
-      let heard = plan.readings.filter { memory.directory.isNews($0) && stored?.contains($0.id) ?? true }
-      let marks = memory.directory.marks.batch(plan.readings.lazy.filter { stored?.contains($0.id) ?? true }, at: now)
-      let closing = outcome.statements + plan.besides(heard, marks) + [(Monitor.rowVersion, []), ("COMMIT", [])]
+      let besides = besides(plan, plan.readings.filter { stored?.contains($0.id) ?? true }, memory.directory)
+      let closing = outcome.statements + besides.statements + [(Monitor.rowVersion, []), ("COMMIT", [])]
       let versions = try await connection.pipeline(closing, timeout: Self.statementLimit).dropLast().last
       memory.remember(outcome.states, version: UInt32(truncatingIfNeeded: try versions?.first?.int(0) ?? 0))
-      memory.directory.note(heard)
-      if let marks { memory.directory.marks.note(marks, at: now) }
+      besides.remember()
       if looks { memory.repeats.looked(andFound: !refused.isEmpty) }
       return settled(plan, stored: stored, earlier, outcome.alertsOpened)
     } catch {

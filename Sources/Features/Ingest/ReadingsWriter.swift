@@ -9,10 +9,11 @@ enum WriteFailure: Error {
   case unavailable
 }
 
-/// The way to the one writer of the process, from any loop.
+/// The way to one writer, from any loop.
 ///
-/// One, because what is written together costs less. It lives on a loop of its own, so that a flush does not wait for requests
-/// that are being read; the others hand over what gathered in a turn.
+/// All doors share one, because what is written together costs less; replays, which may take their time, have writers of their own.
+/// A writer lives on one loop, which serves no requests, so that a flush does not wait for those that are being read; the
+/// others hand over what gathered in a turn.
 final class WriterDoor: Sendable {
   private let home: EventLoop
   private let writers: LoopLocal<ReadingsWriter>

@@ -1,7 +1,6 @@
 import Basics
 import Places
 import PostgreSQL
-import Telemetry
 
 /// Looks at the units for which time alone has something to decide: confirmation, silence.
 ///
@@ -12,12 +11,8 @@ public struct MonitoringJob: Sendable {
   public static let batch = 500
 
   private let database: Database
-  private let log: Log
 
-  public init(database: Database, log: Log) {
-    self.database = database
-    self.log = log
-  }
+  public init(database: Database) { self.database = database }
 
   /// Judges every unit that is due at `now`. Returns how many were.
   @discardableResult

@@ -2,7 +2,6 @@ import Basics
 import ColdChain
 import Places
 import PostgreSQL
-import Telemetry
 
 /// Rolls up the hours that were marked, and their days. Run twice a minute; any number of servers may.
 ///
@@ -15,12 +14,8 @@ public struct RollupJob: Sendable {
   static let hoursMax = 10_000
 
   private let database: Database
-  private let log: Log
 
-  public init(database: Database, log: Log) {
-    self.database = database
-    self.log = log
-  }
+  public init(database: Database) { self.database = database }
 
   /// Rolls up every hour that is due at `now`. Returns how many marks there were.
   @discardableResult

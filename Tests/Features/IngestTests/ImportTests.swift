@@ -176,7 +176,7 @@ struct ImportTests {
     let quiet = try await kitchen.bringIn("dev_eui,recorded_at,temperature\n\(first.devEUI),\(at(105)),3\n")
     #expect(quiet.stored == 1 && quiet.judgedAgain == 0)
     let later = WallClock.system.now() + .minutes(1)
-    let hours = try await kitchen.house.run { try await RollupJob(database: $0, log: .none).run(at: later) }
+    let hours = try await kitchen.house.run { try await RollupJob(database: $0).run(at: later) }
     #expect(hours > 0)
     #expect(
       try await kitchen.lines(

@@ -69,7 +69,7 @@ struct OrderOfArrivalTests {
   @Test("whatever the order of arrival and the batches", arguments: [UInt64.random(in: 1...1_000_000)])
   func anyOrder(seed: UInt64) async throws {
     let kitchen = try await Kitchen()
-    let job = MonitoringJob(database: kitchen.house.database, log: .none)
+    let job = MonitoringJob(database: kitchen.house.database)
     for order in 0..<30 {
       var dice = Dice(seed: seed &+ UInt64(order))
       let unit = try await kitchen.unit()

@@ -23,7 +23,7 @@ struct RollupTests {
   }
 
   private func roll(_ kitchen: Kitchen, at now: Instant) async throws -> Int {
-    try await kitchen.house.run { try await RollupJob(database: $0, log: .none).run(at: now) }
+    try await kitchen.house.run { try await RollupJob(database: $0).run(at: now) }
   }
 
   @Test("the same rows in whatever order the readings come", arguments: [UInt64.random(in: 1...1_000_000)])

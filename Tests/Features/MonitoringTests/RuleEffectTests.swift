@@ -53,7 +53,7 @@ import Testing
     let sensor = try await kitchen.sensor(of: unit)
     let start = Kitchen.start
     try await kitchen.report(sensor, 3, at: start)
-    let job = MonitoringJob(database: kitchen.house.database, log: .none)
+    let job = MonitoringJob(database: kitchen.house.database)
     func status(after minutes: Int) async throws -> String {
       try await kitchen.house.run { _ in _ = try await job.run(at: start + .minutes(minutes)) }
       return try await kitchen.status(of: unit)

@@ -89,7 +89,7 @@ struct UnitLifeTests {
 
 @Suite("The clock", .serialized)
 struct MonitoringJobTests {
-  private func job(_ kitchen: Kitchen) -> MonitoringJob { MonitoringJob(database: kitchen.house.database, log: .none) }
+  private func job(_ kitchen: Kitchen) -> MonitoringJob { MonitoringJob(database: kitchen.house.database) }
 
   private func run(_ kitchen: Kitchen, at instant: Instant) async throws -> Int {
     let job = job(kitchen)
