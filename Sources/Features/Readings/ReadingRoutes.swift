@@ -32,8 +32,8 @@ public struct ReadingRoutes: Sendable {
 
   @Sendable func list(_ request: Request, _ scope: OrganizationScope, _ wanted: ReadingQuery) async throws -> Response {
     let place = try UnitPlace(request)
-    guard try await store.hasUnit(place, scope) else { throw HTTPError.notFound("Unit") }
     if wanted.resolution != .raw {
+      guard try await store.hasUnit(place, scope) else { throw HTTPError.notFound("Unit") }
       // The end belongs to the range.
       let end = (wanted.end ?? request.received) + .microseconds(1)
       let start = wanted.start ?? end - .days(1)
@@ -41,9 +41,9 @@ public struct ReadingRoutes: Sendable {
       if let length = length ?? (wanted.bucketsOnly ? .quarterHour : nil) {
         return try await list(length, of: place.unitId, start, end, wanted, scope)
       }
-      return try await single(place.unitId, wanted.from(start), request, scope)
+      return try await single(place, wanted.from(start), request, scope)
     }
-    return try await single(place.unitId, wanted, request, scope)
+    return try await single(place, wanted, request, scope)
   }
 
   private func list(
@@ -64,12 +64,12 @@ public struct ReadingRoutes: Sendable {
   }
 
   private func single(
-    _ unit: UUID, _ wanted: ReadingQuery, _ request: Request, _ scope: OrganizationScope
+    _ place: UnitPlace, _ wanted: ReadingQuery, _ request: Request, _ scope: OrganizationScope
   ) async throws -> Response {
-    let rows = try await store.list(unit, wanted, scope)
+    guard let rows = try await store.list(place, wanted, scope) else { throw HTTPError.notFound("Unit") }
     var response = Response.rows(rows.json)
     if wanted.page.counts {
-      response.headers.append((.totalCount, "\(try await store.count(unit, wanted, scope))"))
+      response.headers.append((.totalCount, "\(try await store.count(place.unitId, wanted, scope))"))
     }
     if let last = rows.last, rows.count == wanted.page.limit, !wanted.latest {
       let cursor = TimeCursor(at: try last.instant("recordedAt"), id: try last.uuid("id"))

@@ -8,12 +8,17 @@ struct ReadingStore: Sendable {
 
   /// Also a deleted one: its history stays.
   func hasUnit(_ place: UnitPlace, _ scope: OrganizationScope) async throws -> Bool {
-    let rows = try await database.query(
+    let (sql, parameters) = Self.unit(place, scope)
+    return try await !database.query(sql, parameters).isEmpty
+  }
+
+  private static func unit(_ place: UnitPlace, _ scope: OrganizationScope) -> (SQL, [Value]) {
+    (
       """
       SELECT FROM unit_current WHERE organization_id = $1 AND id = $2
         AND ($3::uuid IS NULL OR site_id = $3) AND ($4::uuid IS NULL OR area_id = $4)
-      """, [.uuid(scope.organizationId), .uuid(place.unitId), .optional(place.siteId), .optional(place.areaId)])
-    return !rows.isEmpty
+      """, [.uuid(scope.organizationId), .uuid(place.unitId), .optional(place.siteId), .optional(place.areaId)]
+    )
   }
 
   private static let columns: SQL = """
@@ -32,20 +37,37 @@ struct ReadingStore: Sendable {
     AND r.recorded_at >= $4::timestamptz AND r.recorded_at <= $5::timestamptz
     """
 
-  func list(_ unit: UUID, _ wanted: ReadingQuery, _ scope: OrganizationScope) async throws -> Rows {
+  /// Nil: there is no such unit. One round trip.
+  func list(_ place: UnitPlace, _ wanted: ReadingQuery, _ scope: OrganizationScope) async throws -> Rows? {
     let descending = wanted.latest || wanted.order == .descending
     var parameters: [Value] = [
-      .uuid(scope.organizationId), .uuid(unit), wanted.shownIn, .timestamp(wanted.start ?? .distantPast),
+      .uuid(scope.organizationId), .uuid(place.unitId), wanted.shownIn, .timestamp(wanted.start ?? .distantPast),
       .timestamp(wanted.end ?? .distantFuture), .int(wanted.latest ? 1 : wanted.page.limit), .int(wanted.page.offset),
     ]
     if let cursor = wanted.cursor {
       parameters += [.timestamp(cursor.at), .uuid(cursor.id)]
     }
-    return try await database.query(Self.page(descending: descending, next: wanted.cursor != nil), parameters)
+    let page = Self.page(descending: descending, next: wanted.cursor != nil)
+    let answers = try await database.pipeline([Self.unit(place, scope), (page, parameters)])
+    return answers[0].isEmpty ? nil : answers[1]
   }
 
   /// - Parameter next: the page after a place, which is `$8` and `$9`.
   static func page(descending: Bool, next: Bool) -> SQL {
+    switch (descending, next) {
+    case (true, false): newest
+    case (true, true): older
+    case (false, false): oldest
+    case (false, true): newer
+    }
+  }
+
+  private static let newest = select(descending: true, next: false)
+  private static let older = select(descending: true, next: true)
+  private static let oldest = select(descending: false, next: false)
+  private static let newer = select(descending: false, next: true)
+
+  private static func select(descending: Bool, next: Bool) -> SQL {
     let after: SQL = descending ? " AND (r.recorded_at, r.id) < ($8, $9)" : " AND (r.recorded_at, r.id) > ($8, $9)"
     return columns + range + (next ? after : "")
       + (descending ? " ORDER BY r.recorded_at DESC, r.id DESC" : " ORDER BY r.recorded_at, r.id")

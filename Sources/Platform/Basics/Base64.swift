@@ -7,9 +7,20 @@ public enum Base64 {
     case url
   }
 
+  @inlinable
   public static func encode(_ bytes: some Collection<UInt8>, as alphabet: Alphabet = .standard) -> String {
     var text: [UInt8] = []
     text.reserveCapacity((bytes.count + 2) / 3 * 4)
+    encode(bytes, as: alphabet) { text.append($0) }
+    return String(decoding: text, as: UTF8.self)
+  }
+
+  /// Hands over one symbol after the other.
+  @inlinable
+  public static func encode(
+    _ bytes: some Collection<UInt8>, as alphabet: Alphabet = .standard, to take: (UInt8) -> Void
+  ) {
+    var count = 0
     var bits: UInt32 = 0
     var held = 0
     for byte in bytes {
@@ -17,16 +28,19 @@ public enum Base64 {
       held += 8
       while held >= 6 {
         held -= 6
-        text.append(symbol(UInt8(bits >> UInt32(held) & 63), alphabet))
+        take(symbol(UInt8(bits >> UInt32(held) & 63), alphabet))
+        count += 1
       }
     }
-    if held > 0 { text.append(symbol(UInt8(bits << UInt32(6 - held) & 63), alphabet)) }
-    if alphabet == .standard { while !text.count.isMultiple(of: 4) { text.append(0x3D) } }
-    return String(decoding: text, as: UTF8.self)
+    if held > 0 {
+      take(symbol(UInt8(bits << UInt32(6 - held) & 63), alphabet))
+      count += 1
+    }
+    if alphabet == .standard, !count.isMultiple(of: 4) { for _ in 0..<4 - count % 4 { take(0x3D) } }
   }
 
   /// Nil for a foreign character, wrong padding, or bits that the encoder would not have set.
-  public static func decode(_ text: some Collection<UInt8>, as alphabet: Alphabet = .standard) -> [UInt8]? {
+  @inlinable public static func decode(_ text: some Collection<UInt8>, as alphabet: Alphabet = .standard) -> [UInt8]? {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(text.count / 4 * 3 + 2)
     var bits: UInt32 = 0
@@ -57,7 +71,7 @@ public enum Base64 {
     decode(text.utf8, as: alphabet)
   }
 
-  private static func symbol(_ value: UInt8, _ alphabet: Alphabet) -> UInt8 {
+  @usableFromInline static func symbol(_ value: UInt8, _ alphabet: Alphabet) -> UInt8 {
     switch value {
     case 0..<26: 0x41 + value
     case 26..<52: 0x61 + value - 26
@@ -67,7 +81,7 @@ public enum Base64 {
     }
   }
 
-  private static func value(of byte: UInt8, _ alphabet: Alphabet) -> UInt8? {
+  @usableFromInline static func value(of byte: UInt8, _ alphabet: Alphabet) -> UInt8? {
     switch byte {
     case 0x41...0x5A: byte - 0x41
     case 0x61...0x7A: byte - 0x61 + 26

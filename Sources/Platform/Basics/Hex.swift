@@ -12,8 +12,18 @@ public enum Hex {
     }
   }
 
+  /// The eight digits of a word, lower case, each a byte of the result: the first is the most significant.
+  @inlinable public static func digits(_ value: UInt32) -> UInt64 {
+    var nibbles = UInt64(value)
+    nibbles = (nibbles << 16 | nibbles) & 0x0000_FFFF_0000_FFFF
+    nibbles = (nibbles << 8 | nibbles) & 0x00FF_00FF_00FF_00FF
+    nibbles = (nibbles << 4 | nibbles) & 0x0F0F_0F0F_0F0F_0F0F
+    let letters = (nibbles &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+    return nibbles &+ 0x3030_3030_3030_3030 &+ letters &* 0x27
+  }
+
   /// Lower case.
-  public static func encode(_ bytes: some Collection<UInt8>) -> String {
+  @inlinable public static func encode(_ bytes: some Collection<UInt8>) -> String {
     var text: [UInt8] = []
     text.reserveCapacity(bytes.count * 2)
     for byte in bytes {
@@ -24,7 +34,7 @@ public enum Hex {
   }
 
   /// Nil for an odd count or anything that is no digit.
-  public static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
+  @inlinable public static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
     guard text.count.isMultiple(of: 2) else { return nil }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(text.count / 2)

@@ -80,26 +80,25 @@ extension Instant {
   public var rfc3339: String { String(unsafeUninitializedCapacity: 24) { writeRFC3339(to: $0) } }
 
   /// Writes the 24 bytes of ``rfc3339`` and returns 24. The buffer must have room for them.
-  @inline(__always)
-  func writeRFC3339(to bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
+  public func writeRFC3339(to bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
     let inRange = min(max(self, .distantPast), .distantFuture)
     let milliseconds = inRange.microseconds.flooredDivision(by: 1000)
     let (days, millisecondOfDay) = milliseconds.flooredDivisionAndRemainder(by: 86_400_000)
     let date = CivilDate(daysSinceEpoch: Int(days))
-    let ms = Int(millisecondOfDay)
+    let ms = UInt32(truncatingIfNeeded: millisecondOfDay)
     var at = 0
-    func put(_ value: Int, width: Int, then mark: UInt8) {
+    func put(_ value: UInt32, width: Int, then mark: UInt8) {
       var rest = value
       for place in stride(from: width - 1, through: 0, by: -1) {
-        bytes[at + place] = 0x30 + UInt8(rest % 10)
+        bytes[at + place] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
         rest /= 10
       }
       bytes[at + width] = mark
       at += width + 1
     }
-    put(date.year, width: 4, then: 0x2D)
-    put(date.month, width: 2, then: 0x2D)
-    put(date.day, width: 2, then: 0x54)
+    put(UInt32(truncatingIfNeeded: date.year), width: 4, then: 0x2D)
+    put(UInt32(truncatingIfNeeded: date.month), width: 2, then: 0x2D)
+    put(UInt32(truncatingIfNeeded: date.day), width: 2, then: 0x54)
     put(ms / 3_600_000, width: 2, then: 0x3A)
     put(ms / 60_000 % 60, width: 2, then: 0x3A)
     put(ms / 1000 % 60, width: 2, then: 0x2E)

@@ -26,7 +26,7 @@ public struct UUID: Hashable, Comparable, Sendable {
   }
 
   /// 16 bytes, most significant first. Nil for any other count.
-  public init?(bytes: some Collection<UInt8>) {
+  @inlinable public init?(bytes: some Collection<UInt8>) {
     guard bytes.count == 16 else { return nil }
     var high: UInt64 = 0
     var low: UInt64 = 0
@@ -37,7 +37,7 @@ public struct UUID: Hashable, Comparable, Sendable {
   }
 
   /// Reads `8-4-4-4-12` hexadecimal digits in either case. Nil for anything else, also braces and missing dashes.
-  public init?(_ text: some Collection<UInt8>) {
+  @inlinable public init?(_ text: some Collection<UInt8>) {
     guard text.count == 36 else { return nil }
     var high: UInt64 = 0
     var low: UInt64 = 0
@@ -56,11 +56,19 @@ public struct UUID: Hashable, Comparable, Sendable {
 
   /// Lower case, with dashes: 36 bytes.
   public func append(to bytes: inout [UInt8]) {
+    let digits = digits
     for place in 0..<32 {
       if place == 8 || place == 12 || place == 16 || place == 20 { bytes.append(0x2D) }
-      let word = place < 16 ? high : low
-      bytes.append(Hex.digit(UInt8(truncatingIfNeeded: word >> (60 - UInt64(place % 16) * 4)) & 0xF))
+      bytes.append(UInt8(truncatingIfNeeded: digits[place / 8] >> UInt64(56 - place % 8 * 8)))
     }
+  }
+
+  /// The 32 digits without dashes, eight in a word, the first in its most significant byte.
+  @inlinable public var digits: [4 of UInt64] {
+    [
+      Hex.digits(UInt32(truncatingIfNeeded: high >> 32)), Hex.digits(UInt32(truncatingIfNeeded: high)),
+      Hex.digits(UInt32(truncatingIfNeeded: low >> 32)), Hex.digits(UInt32(truncatingIfNeeded: low)),
+    ]
   }
 
   /// The 16 bytes, most significant first.

@@ -33,7 +33,6 @@ enum BinaryForm {
   static func appendArray<T>(
     _ values: [T?], of type: TypeID, to bytes: inout [UInt8], _ write: (T, inout [UInt8]) -> Void
   ) {
-    bytes.reserveCapacity(bytes.count + 20 + values.count * 12)
     append(Int32(values.isEmpty ? 0 : 1), to: &bytes)
     append(Int32(values.contains { $0 == nil } ? 1 : 0), to: &bytes)
     append(type.oid, to: &bytes)

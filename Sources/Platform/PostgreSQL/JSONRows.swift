@@ -18,7 +18,7 @@ public struct JSONRows: Sendable {
     var names = JSONNames()
     buffer.appendByte(0x5B)
     var first = true
-    for result in results { buffer.append(result, 0..<result.rowCount, names.names(of: result), &first) }
+    for result in results { buffer.append(result, 0..<result.rowCount, &names, &first) }
     buffer.appendByte(0x5D)
     return buffer.array
   }
@@ -47,7 +47,7 @@ public struct JSONRows: Sendable {
     var buffer = TextBuffer(capacity: 512)
     var names = JSONNames()
     var first = true
-    buffer.append(result, 0..<1, names.names(of: result), &first)
+    buffer.append(result, 0..<1, &names, &first)
     return buffer.array
   }
 }
@@ -70,7 +70,7 @@ public struct JSONArrayChunks: ~Copyable {
   mutating func append(_ result: ResultHandle, _ rows: Range<Int>) {
     if !opened { buffer.appendByte(0x5B) }
     opened = true
-    buffer.append(result, rows, names.names(of: result), &first)
+    buffer.append(result, rows, &names, &first)
   }
 
   /// What has come together since the last time.
@@ -88,45 +88,51 @@ public struct JSONArrayChunks: ~Copyable {
   }
 }
 
-/// `"name":` of each column, made once for results that follow each other.
+/// What stands before the value of each column, `{"name":` and then `,"name":`, made once for results that follow each other.
 struct JSONNames {
-  private var rendered: [[UInt8]] = []
+  fileprivate var text: [UInt8] = []
+  /// Where that of each column ends.
+  fileprivate var ends: [Int] = []
 
-  mutating func names(of result: ResultHandle) -> [[UInt8]] {
-    if rendered.count == result.columnCount { return rendered }
-    rendered = (0..<result.columnCount).map { column in
-      var buffer = TextBuffer(capacity: 64)
+  mutating func prepare(for result: ResultHandle) {
+    if !ends.isEmpty { return }
+    var buffer = TextBuffer(capacity: 512)
+    for column in 0..<result.columnCount {
+      buffer.appendByte(column == 0 ? 0x7B : 0x2C)
       var name = result.name(column)
       name.withUTF8 { buffer.appendJSONString($0) }
       buffer.appendByte(0x3A)
-      return buffer.array
+      ends.append(buffer.count)
     }
-    return rendered
+    text = buffer.array
   }
 }
 
 extension TextBuffer {
-  mutating func append(_ result: ResultHandle, _ rows: Range<Int>, _ names: [[UInt8]], _ first: inout Bool) {
-    let pointer = result.pointer
-    for row in rows {
-      if !first { appendByte(0x2C) }
-      first = false
-      appendByte(0x7B)
-      for column in 0..<result.columnCount {
-        if column > 0 { appendByte(0x2C) }
-        names[column].withUnsafeBufferPointer { append($0) }
-        guard PQgetisnull(pointer, CInt(row), CInt(column)) == 0,
-          let value = PQgetvalue(pointer, CInt(row), CInt(column))
-        else {
-          append("null")
-          continue
+  /// The arrays are opened once, not for each of some thousand cells.
+  mutating func append(_ result: ResultHandle, _ rows: Range<Int>, _ names: inout JSONNames, _ first: inout Bool) {
+    names.prepare(for: result)
+    names.text.withUnsafeBufferPointer { text in
+      names.ends.withUnsafeBufferPointer { ends in
+        result.types.withUnsafeBufferPointer { types in
+          for row in rows {
+            if !first { appendByte(0x2C) }
+            first = false
+            if ends.isEmpty { appendByte(0x7B) }
+            var start = 0
+            for column in 0..<ends.count {
+              append(UnsafeBufferPointer(rebasing: text[start..<ends[column]]))
+              start = ends[column]
+              if let bytes = result.bytes(row, column) {
+                appendJSON(Cell(bytes: bytes, type: types[column]))
+              } else {
+                append("null")
+              }
+            }
+            appendByte(0x7D)
+          }
         }
-        let length = Int(PQgetlength(pointer, CInt(row), CInt(column)))
-        let bytes = UnsafeBufferPointer(
-          start: UnsafeRawPointer(value).assumingMemoryBound(to: UInt8.self), count: length)
-        appendJSON(Cell(bytes: bytes, type: result.types[column]))
       }
-      appendByte(0x7D)
     }
   }
 
@@ -141,7 +147,8 @@ extension TextBuffer {
       appendByte(0x22)
     case .bytea:
       appendByte(0x22)
-      appendText(Base64.encode(cell.bytes))
+      reserve((cell.bytes.count + 2) / 3 * 4)
+      Base64.encode(cell.bytes) { appendByte($0) }
       appendByte(0x22)
     default:
       if cell.type.isArray {

@@ -15,6 +15,7 @@ struct ParameterBuffer {
   /// Throws when a text holds a zero byte, which PostgreSQL cannot store and C would cut at.
   init(_ values: [Value]) throws(DatabaseError) {
     guard values.count <= 65_535 else { throw DatabaseError(.usage, "a statement takes at most 65535 parameters") }
+    bytes.reserveCapacity(values.reduce(0) { $0 + $1.sizeHint })
     types.reserveCapacity(values.count)
     lengths.reserveCapacity(values.count)
     formats.reserveCapacity(values.count)
@@ -102,6 +103,27 @@ extension Value {
 
   var isNull: Bool {
     if case .null = self { true } else { false }
+  }
+
+  /// About how many bytes ``write(to:)`` appends.
+  fileprivate var sizeHint: Int {
+    switch self {
+    case .text(let value), .numeric(let value): value.utf8.count + 1
+    case .bytes(let value), .json(let value): value.count + 1
+    case .bools(let values): 20 + values.count * 5
+    case .int2s(let values): 20 + values.count * 6
+    case .int4s(let values): 20 + values.count * 8
+    case .xids(let values): 20 + values.count * 8
+    case .ints(let values): 20 + values.count * 12
+    case .doubles(let values): 20 + values.count * 12
+    case .timestamps(let values): 20 + values.count * 12
+    case .hundredthsArray(let values): 20 + values.count * 16
+    case .uuids(let values): 20 + values.count * 20
+    case .texts(let values): values.reduce(20) { $0 + 4 + ($1?.utf8.count ?? 0) }
+    case .byteas(let values): values.reduce(20) { $0 + 4 + ($1?.count ?? 0) }
+    case .jsons(let values): values.reduce(20) { $0 + 5 + ($1?.count ?? 0) }
+    default: 16
+    }
   }
 
   /// Appends the value in the form that ``isSentAsText`` tells. Nothing for NULL.

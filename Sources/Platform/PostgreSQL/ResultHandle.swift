@@ -20,14 +20,17 @@ final class ResultHandle: @unchecked Sendable {
 
   @inline(__always)
   func cell(_ row: Int, _ column: Int) -> Cell? {
-    guard PQgetisnull(pointer, CInt(row), CInt(column)) == 0, let value = PQgetvalue(pointer, CInt(row), CInt(column))
-    else {
-      return nil
-    }
+    bytes(row, column).map { Cell(bytes: $0, type: types[column]) }
+  }
+
+  /// Nil for NULL.
+  @inline(__always)
+  func bytes(_ row: Int, _ column: Int) -> UnsafeBufferPointer<UInt8>? {
     let length = Int(PQgetlength(pointer, CInt(row), CInt(column)))
-    return Cell(
-      bytes: UnsafeBufferPointer(start: UnsafeRawPointer(value).assumingMemoryBound(to: UInt8.self), count: length),
-      type: types[column])
+    guard length > 0 || PQgetisnull(pointer, CInt(row), CInt(column)) == 0,
+      let value = PQgetvalue(pointer, CInt(row), CInt(column))
+    else { return nil }
+    return UnsafeBufferPointer(start: UnsafeRawPointer(value).assumingMemoryBound(to: UInt8.self), count: length)
   }
 
   func name(_ column: Int) -> String {

@@ -106,37 +106,29 @@ struct TextBuffer: ~Copyable {
 
   mutating func append(_ value: UUID) {
     reserve(36)
-    var at = count
-    func half(_ word: UInt64, _ dashes: (Int, Int), _ base: UnsafeMutablePointer<UInt8>) {
-      for place in 0..<16 {
-        if place == dashes.0 || place == dashes.1 {
-          base[at] = 0x2D
-          at += 1
-        }
-        base[at] = Hex.digit(UInt8(truncatingIfNeeded: word &>> (60 &- UInt64(truncatingIfNeeded: place) &* 4)) & 0xF)
-        at += 1
-      }
+    let digits = value.digits
+    let start = UnsafeMutableRawPointer(base + count)
+    func put(_ four: UInt64, at offset: Int) {
+      start.storeBytes(of: UInt32(truncatingIfNeeded: four).bigEndian, toByteOffset: offset, as: UInt32.self)
     }
-    half(value.high, (8, 12), base)
-    half(value.low, (0, 4), base)
-    count = at
+    func dash(_ place: Int) { base[count + place] = 0x2D }
+    start.storeBytes(of: digits[0].bigEndian, as: UInt64.self)
+    dash(8)
+    put(digits[1] >> 32, at: 9)
+    dash(13)
+    put(digits[1], at: 14)
+    dash(18)
+    put(digits[2] >> 32, at: 19)
+    dash(23)
+    put(digits[2], at: 24)
+    start.storeBytes(of: digits[3].bigEndian, toByteOffset: 28, as: UInt64.self)
+    count += 36
   }
 
   /// RFC 3339, UTC, milliseconds: 24 bytes. What it cannot write becomes the nearest that it can.
   mutating func append(_ value: Instant) {
-    let instant = min(max(value, .distantPast), .distantFuture)
-    let (days, rest) = instant.microseconds.flooredParts(86_400_000_000)
-    let milliseconds = Int(rest / 1000)
-    append(CivilDate(daysSinceEpoch: Int(days)))
-    appendByte(0x54)
-    append(milliseconds / 3_600_000, width: 2)
-    appendByte(0x3A)
-    append(milliseconds / 60_000 % 60, width: 2)
-    appendByte(0x3A)
-    append(milliseconds / 1000 % 60, width: 2)
-    appendByte(0x2E)
-    append(milliseconds % 1000, width: 3)
-    appendByte(0x5A)
+    reserve(24)
+    count += value.writeRFC3339(to: UnsafeMutableBufferPointer(start: base + count, count: 24))
   }
 
   mutating func append(_ date: CivilDate) {
@@ -180,13 +172,5 @@ struct TextBuffer: ~Copyable {
   private mutating func dropTrailingZeros() {
     while count > 0, base[count - 1] == 0x30 { count -= 1 }
     if count > 0, base[count - 1] == 0x2E { count -= 1 }
-  }
-}
-
-extension Int64 {
-  /// Quotient and remainder with the remainder from 0.
-  func flooredParts(_ divisor: Int64) -> (quotient: Int64, remainder: Int64) {
-    let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
-    return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
   }
 }
