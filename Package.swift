@@ -102,6 +102,7 @@ let migrations = [
   "0021_gateways",
   "0022_uplink_gaps",
   "0023_unchanged",
+  "0030_rollups_inside",
 ]
 
 /// The schema, and the one place where everything is wired together.

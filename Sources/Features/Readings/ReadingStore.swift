@@ -35,7 +35,8 @@ struct ReadingStore: Sendable {
   func list(_ unit: UUID, _ wanted: ReadingQuery, _ scope: OrganizationScope) async throws -> Rows {
     let descending = wanted.latest || wanted.order == .descending
     var parameters: [Value] = [
-      .uuid(scope.organizationId), .uuid(unit), wanted.shownIn, .timestamp(wanted.start ?? .distantPast),
+      .uuid(scope.organizationId), .uuid(unit), .optional(wanted.shownIn?.rawValue),
+      .timestamp(wanted.start ?? .distantPast),
       .timestamp(wanted.end ?? .distantFuture), .int(wanted.latest ? 1 : wanted.page.limit), .int(wanted.page.offset),
     ]
     if let cursor = wanted.cursor {

@@ -119,6 +119,16 @@ public final class House: Sendable {
     try await run { try await $0.query(sql, parameters) }
   }
 
+  /// Marks the hours of all readings, as everybody does who writes them.
+  public func markHours() async throws {
+    try await sql(
+      """
+      INSERT INTO rollup_marks (unit_id, hour, organization_id, due_at)
+      SELECT DISTINCT unit_id, date_trunc('hour', recorded_at, 'UTC'), organization_id, now() FROM sensor_readings
+      WHERE unit_id IS NOT NULL ON CONFLICT DO NOTHING
+      """)
+  }
+
   // MARK: - People
 
   public struct User: Sendable {
