@@ -70,7 +70,7 @@ struct Composition: Sendable {
         ? [] : MetricsRoutes(metrics: parts.metrics, audience: .privateAddresses).routes)
     let client = HTTPClient(usesProxyEnvironment: true)
     let stripe = parts.settings.stripe
-    let seals = SealRenewal(database: database, box: parts.settings.secretBox, log: parts.log)
+    let seals = SealRenewal(of: Self.sealed, database: database, box: parts.settings.secretBox, log: parts.log)
     let api = [
       OrganizationRoutes(database: database).routes(gate),
       APIKeyRoutes(database: database, keys: keys).routes(gate),
@@ -143,6 +143,9 @@ struct Composition: Sendable {
     /// It could not be reached at the start.
     let isDatabaseAway: Bool
   }
+
+  /// Everything in the database that ENCRYPTION_KEY opens.
+  static let sealed: [SealedColumn] = [.telnyxKeys, .stackKeys]
 
   private static func checks(_ spool: Spool?) -> [HealthCheck] {
     guard let spool else { return [] }
