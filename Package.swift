@@ -103,6 +103,7 @@ let migrations = [
   "0022_uplink_gaps",
   "0023_unchanged",
   "0030_rollups_inside",
+  "0031_purges",
 ]
 
 /// The schema, and the one place where everything is wired together.

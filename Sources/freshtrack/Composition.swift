@@ -71,6 +71,7 @@ struct Composition: Sendable {
     let client = HTTPClient(usesProxyEnvironment: true)
     let stripe = parts.settings.stripe
     let seals = SealRenewal(of: Self.sealed, database: database, box: parts.settings.secretBox, log: parts.log)
+    let purges = OrganizationPurge(database: database)
     let api = [
       OrganizationRoutes(database: database).routes(gate),
       APIKeyRoutes(database: database, keys: keys).routes(gate),
@@ -125,6 +126,7 @@ struct Composition: Sendable {
       Job("uplink-gaps", every: .minutes(1)) { try await gaps.run(at: $0) },
       Job("ttn-healing", every: .seconds(30)) { try await healing.run(at: $0) },
       Job("ttn-sync", every: .minutes(1)) { try await sync.run(at: $0) },
+      Job("purges", every: .minutes(1)) { _ in try await purges.run() },
     ]
   }
 
