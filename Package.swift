@@ -104,6 +104,7 @@ let migrations = [
   "0023_unchanged",
   "0030_rollups_inside",
   "0031_purges",
+  "0032_object_removals",
 ]
 
 /// The schema, and the one place where everything is wired together.

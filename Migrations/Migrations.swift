@@ -27,4 +27,5 @@ public let all: [Migration] = [
   Migration(version: 23, name: "unchanged", sql: PackageResources._023_unchanged_sql),
   Migration(version: 30, name: "rollups_inside", sql: PackageResources._030_rollups_inside_sql),
   Migration(version: 31, name: "purges", sql: PackageResources._031_purges_sql),
+  Migration(version: 32, name: "object_removals", sql: PackageResources._032_object_removals_sql),
 ]

@@ -70,8 +70,10 @@ struct Composition: Sendable {
         ? [] : MetricsRoutes(metrics: parts.metrics, audience: .privateAddresses).routes)
     let client = HTTPClient(usesProxyEnvironment: true)
     let stripe = parts.settings.stripe
+    let objects = parts.settings.objectStore(client)
     let seals = SealRenewal(of: Self.sealed, database: database, box: parts.settings.secretBox, log: parts.log)
     let purges = OrganizationPurge(database: database)
+    let removals = ObjectRemovalJob(database: database, objects: objects, log: parts.log)
     let api = [
       OrganizationRoutes(database: database).routes(gate),
       APIKeyRoutes(database: database, keys: keys).routes(gate),
@@ -103,7 +105,7 @@ struct Composition: Sendable {
       TelnyxRoutes(database: database, keys: parts.settings.telnyxKeys).routes,
       BillingRoutes(database: database, configuration: stripe, client: client, log: parts.log).routes(gate),
       StripeRoutes(database: database, configuration: stripe).routes,
-      AssetRoutes(database: database, objects: parts.settings.objectStore(client), log: parts.log).routes(gate),
+      AssetRoutes(database: database, objects: objects, log: parts.log).routes(gate),
       TTNConnectionRoutes(database: database, stack: stack).routes(gate),
       TTNDeviceRoutes(database: database, stack: stack).routes(gate),
       GatewayRoutes(database: database, stack: stack).routes(gate),
@@ -127,6 +129,7 @@ struct Composition: Sendable {
       Job("ttn-healing", every: .seconds(30)) { try await healing.run(at: $0) },
       Job("ttn-sync", every: .minutes(1)) { try await sync.run(at: $0) },
       Job("purges", every: .minutes(1)) { _ in try await purges.run() },
+      Job("object-removals", every: .minutes(1)) { try await removals.run(at: $0) },
     ]
   }
 
