@@ -74,7 +74,7 @@ public struct ReadingRoutes: Sendable {
     }
     if let last = rows.last, rows.count == wanted.page.limit, !wanted.latest {
       let cursor = TimeCursor(at: try last.instant("recordedAt"), id: try last.uuid("id"))
-      response.headers.append((.link, cursor.link(request)))
+      response.headers.append((.link, request.next(after: cursor)))
     }
     return response
   }

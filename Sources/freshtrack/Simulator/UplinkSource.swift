@@ -71,6 +71,4 @@ struct UplinkSource {
     return Uplink(
       devEUI: sensors[place].devEUI, counter: frame.counter, recordedAt: frame.time, body: body)
   }
-
-  var sensorCount: Int { sensors.count }
 }

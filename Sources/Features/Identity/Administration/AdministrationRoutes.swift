@@ -141,6 +141,6 @@ public struct AdministrationRoutes: Sendable {
     let rows = try await store.log(wanted, scope)
     let response = Response.rows(rows.json)
     guard rows.count == wanted.limit, let last = rows.last else { return response }
-    return response.with(.link, request.next(cursor: try last.int("seq")))
+    return response.with(.link, request.next(after: try last.int("seq")))
   }
 }
