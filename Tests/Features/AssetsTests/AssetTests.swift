@@ -20,9 +20,7 @@ private struct Scene: Sendable {
     let store = try FakeStore()
     let client = objects(store)
     self.store = store
-    house = try await House { database, keys in
-      AssetRoutes(database: database, objects: client).routes(.local(database, keys))
-    }
+    house = try await House(providers: .only { $0.objects = client })
     organization = try await house.organization()
   }
 

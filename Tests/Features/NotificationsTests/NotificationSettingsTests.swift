@@ -50,9 +50,7 @@ import Testing
 
   /// A house of which the routes have that box.
   private func house(sealing box: SecretBox?) async throws -> House {
-    try await House { database, keys in
-      SMSConfigRoutes(database: database, box: box).routes(Gate.local(database, keys))
-    }
+    try await House(providers: .only { $0.stack.secrets = box })
   }
 
   @Test func `the key is sealed, and neither an answer nor the log holds it`() async throws {
