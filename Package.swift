@@ -102,18 +102,22 @@ let migrations = [
   "0021_gateways",
   "0022_uplink_gaps",
   "0023_unchanged",
+  "0030_rollups_inside",
+  "0031_purges",
+  "0032_object_removals",
 ]
 
-/// The schema, and the one place where everything is wired together.
+let featureRooms = platformRooms + features.map(\.name)
+
+/// The schema, every route, and the one place where everything is wired together.
 let program: [Target] = [
   .target(
     name: "Migrations", dependencies: ["PostgreSQL"], path: "Migrations",
     resources: migrations.map { .embedInCode("\($0).sql") }, swiftSettings: strict),
+  room("API", in: "Features", of: featureRooms),
   .executableTarget(
     name: "freshtrack",
-    dependencies: (["CLinux"] + platformRooms + (domain + features).map(\.name) + ["Migrations"]).map {
-      .byName(name: $0)
-    },
+    dependencies: (["CLinux", "ColdChain"] + featureRooms + ["API", "Migrations"]).map { .byName(name: $0) },
     path: "Sources/freshtrack", swiftSettings: strict),
 ]
 
@@ -133,7 +137,7 @@ let testTargets: [Target] = [
   tests(of: "ColdChain", in: "Domain", with: ["Basics", "JSON"]),
   .target(
     name: "FeatureSupport",
-    dependencies: (platformRooms + features.map(\.name) + ["TestSupport", "Migrations"]).map { .byName(name: $0) },
+    dependencies: (featureRooms + ["API", "TestSupport", "Migrations"]).map { .byName(name: $0) },
     path: "Tests/Features/FeatureSupport", swiftSettings: strict),
   tests(of: "Identity", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Places", in: "Features", with: ["FeatureSupport"]),

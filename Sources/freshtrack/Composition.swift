@@ -1,10 +1,7 @@
-import Alerts
+import API
 import Assets
 import Basics
-import Billing
-import Devices
 import HTTP
-import HTTPClient
 import HTTPServer
 import Identity
 import Ingest
@@ -12,8 +9,6 @@ import Migrations
 import Monitoring
 import Notifications
 import Operations
-import Overview
-import Places
 import PostgreSQL
 import Readings
 import Runtime
@@ -49,11 +44,11 @@ struct Composition: Sendable {
       database: database, keys: keys, home: parts.writing, clock: parts.clock, log: parts.log, metrics: parts.metrics,
       spool: parts.spool, isAway: parts.isDatabaseAway,
       isReady: { try await Schema.require(on: database, log: parts.log) })
-    let stack = parts.settings.stack(parts.clock)
+    let providers = parts.settings.providers(parts.clock)
     let gaps = GapJob(database: database, metrics: parts.metrics)
     let healing = HealingJob(
-      database: database, door: ingest.stored, stack: stack, log: parts.log, metrics: parts.metrics)
-    let sync = SyncJob(database: database, stack: stack, log: parts.log)
+      database: database, door: ingest.stored, stack: providers.stack, log: parts.log, metrics: parts.metrics)
+    let sync = SyncJob(database: database, stack: providers.stack, log: parts.log)
 
     health = HealthMonitor(
       checks: [
@@ -68,46 +63,13 @@ struct Composition: Sendable {
       ).routes
       + (parts.settings.isSet("METRICS_PORT")
         ? [] : MetricsRoutes(metrics: parts.metrics, audience: .privateAddresses).routes)
-    let client = HTTPClient(usesProxyEnvironment: true)
-    let stripe = parts.settings.stripe
-    let seals = SealRenewal(database: database, box: parts.settings.secretBox, log: parts.log)
-    let api = [
-      OrganizationRoutes(database: database).routes(gate),
-      APIKeyRoutes(database: database, keys: keys).routes(gate),
-      SiteRoutes(database: database).routes(gate),
-      AreaRoutes(database: database).routes(gate),
-      UnitRoutes(database: database).routes(gate),
-      DeviceRoutes(database: database).routes(gate),
-      ReadingRoutes(database: database).routes(gate),
-      AlertRoutes(database: database).routes(gate),
-      QuarantineRoutes(quarantine).routes(gate),
-      MemberRoutes(database: database).routes(gate),
-      AuditRoutes(database: database).routes(gate),
-      AccountRoutes(database: database).routes(gate),
-      DashboardLayoutRoutes(database: database).routes(gate),
-      AdministrationRoutes(database: database, keys: keys, queues: Queues.all(database)).routes(gate),
-      PublicRoutes(
-        database: database,
-        tokens: UnsubscribeTokens(secret: parts.settings.text("UNSUBSCRIBE_SECRET"), database: database),
-        limiter: limiter
-      ).routes,
-      AlertRuleRoutes(database: database).routes(gate),
-      SuppressionRoutes(database: database).routes(gate),
-      OverviewRoutes(database: database).routes(gate),
-      PolicyRoutes(database: database).routes(gate),
-      ContactRoutes(database: database).routes(gate),
-      NotificationSettingsRoutes(database: database).routes(gate),
-      DeliveryRoutes(database: database).routes(gate),
-      SMSConfigRoutes(database: database, box: parts.settings.secretBox).routes(gate),
-      TelnyxRoutes(database: database, keys: parts.settings.telnyxKeys).routes,
-      BillingRoutes(database: database, configuration: stripe, client: client, log: parts.log).routes(gate),
-      StripeRoutes(database: database, configuration: stripe).routes,
-      AssetRoutes(database: database, objects: parts.settings.objectStore(client), log: parts.log).routes(gate),
-      TTNConnectionRoutes(database: database, stack: stack).routes(gate),
-      TTNDeviceRoutes(database: database, stack: stack).routes(gate),
-      GatewayRoutes(database: database, stack: stack).routes(gate),
-      DeviceRecordRoutes(database: database, stack: stack).routes(gate),
-    ].flatMap { $0 }
+    let seals = SealRenewal(of: Self.sealed, database: database, box: providers.secrets, log: parts.log)
+    let purges = OrganizationPurge(database: database)
+    let removals = ObjectRemovalJob(database: database, objects: providers.objects, log: parts.log)
+    let api = Features(
+      database: database, gate: gate, keys: keys, limiter: limiter, providers: providers, quarantine: quarantine,
+      queues: Queues.all(database), log: parts.log
+    ).routes
     let described =
       operations + ingest.routes + (parts.settings.flag("READ_ONLY") ? api.map(Self.frozen) : api)
     routes = described + DocumentationRoutes(of: described, version: programVersion).routes
@@ -125,6 +87,8 @@ struct Composition: Sendable {
       Job("uplink-gaps", every: .minutes(1)) { try await gaps.run(at: $0) },
       Job("ttn-healing", every: .seconds(30)) { try await healing.run(at: $0) },
       Job("ttn-sync", every: .minutes(1)) { try await sync.run(at: $0) },
+      Job("purges", every: .minutes(1)) { _ in try await purges.run() },
+      Job("object-removals", every: .minutes(1)) { try await removals.run(at: $0) },
     ]
   }
 
@@ -143,6 +107,9 @@ struct Composition: Sendable {
     /// It could not be reached at the start.
     let isDatabaseAway: Bool
   }
+
+  /// Everything in the database that ENCRYPTION_KEY opens.
+  static let sealed: [SealedColumn] = [.telnyxKeys, .stackKeys]
 
   private static func checks(_ spool: Spool?) -> [HealthCheck] {
     guard let spool else { return [] }

@@ -40,7 +40,7 @@ public struct AlertRoutes: Sendable {
     var response = Response.rows(rows.json)
     if let last = rows.last, rows.count == wanted.page.limit {
       let cursor = TimeCursor(at: try last.instant("triggeredAt"), id: try last.uuid("id"))
-      response.headers.append((.link, cursor.link(request)))
+      response.headers.append((.link, request.next(after: cursor)))
     }
     guard wanted.page.counts else { return response }
     return response.with(.totalCount, "\(try await store.count(wanted, scope))")

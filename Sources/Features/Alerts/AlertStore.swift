@@ -97,22 +97,11 @@ public enum AlertStore {
   ) async throws -> [Opened] {
     guard !incidents.isEmpty else { return [] }
     return try await change(
-      """
-      WITH old AS (
-        SELECT * FROM alerts WHERE incident_id = ANY ($2) AND status <> 'resolved' AND severity <> $4
-        ORDER BY organization_id, id FOR UPDATE
-      ), changed AS (
-        UPDATE alerts t SET severity = $4, escalation_level = t.escalation_level + 1, escalated_at = $3, updated_at = $3
-        FROM old WHERE t.id = old.id RETURNING t.*
-      ), event AS (
-        INSERT INTO events (organization_id, type, unit_id, payload, occurred_at)
-        SELECT organization_id, 'alert.escalated', unit_id,
-          jsonb_build_object('alertId', id, 'severity', severity), $3 FROM changed
-      )
-      SELECT n.id, n.incident_id,
-        append_event_log(n.organization_id, $1, 'alert.escalated', 'alert', n.id, to_jsonb(old), to_jsonb(n))
-      FROM (SELECT * FROM changed ORDER BY organization_id) n JOIN old ON old.id = n.id
-      """, [Audit.system(at: now), .uuids(incidents), .timestamp(now), .text(severity.rawValue)], on: connection)
+      of: "status <> 'resolved' AND severity <> $4",
+      to: """
+        severity = $4, escalation_level = t.escalation_level + 1, escalated_at = $3
+        """, "'alert.escalated'", telling: "jsonb_build_object('alertId', id, 'severity', severity)",
+      [Audit.system(at: now), .uuids(incidents), .timestamp(now), .text(severity.rawValue)], on: connection)
   }
 
   /// Ends the open alerts of these incidents, because their conditions have ended.
@@ -122,22 +111,11 @@ public enum AlertStore {
   ) async throws -> [Opened] {
     guard !incidents.isEmpty else { return [] }
     return try await change(
-      """
-      WITH old AS (
-        SELECT * FROM alerts WHERE incident_id = ANY ($2) AND status <> 'resolved'
-        ORDER BY organization_id, id FOR UPDATE
-      ), changed AS (
-        UPDATE alerts t SET status = 'resolved', resolved_at = $3, resolution = $4, resolution_type = 'auto',
-          updated_at = $3
-        FROM old WHERE t.id = old.id RETURNING t.*
-      ), event AS (
-        INSERT INTO events (organization_id, type, unit_id, payload, occurred_at)
-        SELECT organization_id, 'alert.resolved', unit_id, jsonb_build_object('alertId', id), $3 FROM changed
-      )
-      SELECT n.id, n.incident_id,
-        append_event_log(n.organization_id, $1, 'alert.resolved', 'alert', n.id, to_jsonb(old), to_jsonb(n))
-      FROM (SELECT * FROM changed ORDER BY organization_id) n JOIN old ON old.id = n.id
-      """, [Audit.system(at: now), .uuids(incidents), .timestamp(now), .text(resolution)], on: connection)
+      of: "status <> 'resolved'",
+      to: """
+        status = 'resolved', resolved_at = $3, resolution = $4, resolution_type = 'auto'
+        """, "'alert.resolved'",
+      [Audit.system(at: now), .uuids(incidents), .timestamp(now), .text(resolution)], on: connection)
   }
 
   /// Late readings moved the beginning of these incidents: their alerts were triggered then.
@@ -159,26 +137,34 @@ public enum AlertStore {
   public static func reopen(incidents: [UUID], at now: Instant, on connection: Connection) async throws -> [Opened] {
     guard !incidents.isEmpty else { return [] }
     return try await change(
-      """
-      WITH old AS (
-        SELECT * FROM alerts WHERE incident_id = ANY ($2) AND status = 'resolved'
-        ORDER BY organization_id, id FOR UPDATE
-      ), changed AS (
-        UPDATE alerts t SET status = 'active', acknowledged_at = NULL, acknowledged_by = NULL, resolved_at = NULL,
-          resolved_by = NULL, resolution = NULL, resolution_type = NULL, updated_at = $3
-        FROM old WHERE t.id = old.id RETURNING t.*
-      ), event AS (
-        INSERT INTO events (organization_id, type, unit_id, payload, occurred_at)
-        SELECT organization_id, 'alert.reopened', unit_id, jsonb_build_object('alertId', id), $3 FROM changed
-      )
-      SELECT n.id, n.incident_id,
-        append_event_log(n.organization_id, $1, 'alert.reopened', 'alert', n.id, to_jsonb(old), to_jsonb(n))
-      FROM (SELECT * FROM changed ORDER BY organization_id) n JOIN old ON old.id = n.id
-      """, [Audit.system(at: now), .uuids(incidents), .timestamp(now)], on: connection)
+      of: "status = 'resolved'",
+      to: """
+        status = 'active', acknowledged_at = NULL, acknowledged_by = NULL, resolved_at = NULL, resolved_by = NULL,
+        resolution = NULL, resolution_type = NULL
+        """, "'alert.reopened'", [Audit.system(at: now), .uuids(incidents), .timestamp(now)], on: connection)
   }
 
-  private static func change(_ sql: SQL, _ parameters: [Value], on connection: Connection) async throws -> [Opened] {
-    try await connection.query(sql, parameters).map {
+  /// Changes the alerts of the incidents `$2` that satisfy `condition`, by the author `$1` at `$3`.
+  ///
+  /// - Parameter payload: what live clients are told.
+  private static func change(
+    of condition: SQL, to columns: SQL, _ event: SQL,
+    telling payload: SQL = "jsonb_build_object('alertId', id)", _ parameters: [Value], on connection: Connection
+  ) async throws -> [Opened] {
+    let sql: SQL =
+      "WITH old AS (SELECT * FROM alerts WHERE incident_id = ANY ($2) AND " + condition
+      + " ORDER BY organization_id, id FOR UPDATE), changed AS (UPDATE alerts t SET updated_at = $3, " + columns
+        + """
+         FROM old WHERE t.id = old.id RETURNING t.*), event AS (
+          INSERT INTO events (organization_id, type, unit_id, payload, occurred_at)
+          SELECT organization_id,
+        """ + " " + event + ", unit_id, " + payload
+      + ", $3 FROM changed) SELECT n.id, n.incident_id, append_event_log(n.organization_id, $1, " + event
+        + """
+        , 'alert', n.id, to_jsonb(old), to_jsonb(n))
+        FROM (SELECT * FROM changed ORDER BY organization_id) n JOIN old ON old.id = n.id
+        """
+    return try await connection.query(sql, parameters).map {
       Opened(id: try $0.uuid(0), incidentId: try $0.optionalUUID(1))
     }
   }

@@ -79,6 +79,7 @@ public struct AssetRoutes: Sendable {
     }
     let asset = NewAsset(
       id: .v7(at: request.received), place: place, image: image, content: content, hash: SHA256.hash(content))
+    try await store.announce(asset, scope, at: request.received)
     do throws(ObjectStore.Failure) {
       try await objects.put(
         asset.content, hash: asset.hash, as: asset.key(in: scope), contentType: image.rawValue, at: request.received)
@@ -86,7 +87,6 @@ public struct AssetRoutes: Sendable {
       log.error("the object store failed", ["request_id": .string(request.id), "error": .string("\(error)")])
       throw HTTPError.unavailable("The object store cannot take the picture now, please try again", retryAfter: 10)
     }
-    // An object without a row is only a little room that is lost; a row without an object would be a broken picture.
     guard let record = try await store.add(asset, scope, request) else { throw HTTPError.internal }
     return .json { json in write(record, at: request.received, &json) }
   }

@@ -39,7 +39,7 @@ struct AssetStore: Sendable {
     try await database.query(
       "SELECT " + Self.columns
         + """
-         FROM assets a WHERE a.organization_id = $1 AND a.deleted_at IS NULL
+         FROM assets a WHERE a.organization_id = $1
           AND ($2::text IS NULL OR a.asset_type = $2) AND ($3::uuid IS NULL OR a.entity_id = $3)
         ORDER BY a.created_at DESC, a.id LIMIT $4 OFFSET $5
         """,
@@ -53,7 +53,7 @@ struct AssetStore: Sendable {
   func get(_ id: UUID, _ scope: OrganizationScope) async throws -> Record? {
     try await database.query(
       "SELECT " + Self.columns
-        + " FROM assets a WHERE a.organization_id = $1 AND a.id = $2 AND a.deleted_at IS NULL",
+        + " FROM assets a WHERE a.organization_id = $1 AND a.id = $2",
       [.uuid(scope.organizationId), .uuid(id)]
     ).first.map(Record.init)
   }
@@ -73,10 +73,16 @@ struct AssetStore: Sendable {
   func count(of place: AssetPlace, _ scope: OrganizationScope) async throws -> Int64 {
     try await database.query(
       """
-      SELECT count(*) FROM assets
-      WHERE organization_id = $1 AND asset_type = $2 AND entity_id = $3 AND deleted_at IS NULL
+      SELECT count(*) FROM assets WHERE organization_id = $1 AND asset_type = $2 AND entity_id = $3
       """, [.uuid(scope.organizationId), .text(place.type.rawValue), .uuid(place.entityId)]
     ).first?.int(0) ?? 0
+  }
+
+  /// Before the object is stored: should nothing refer to it in an hour, it is deleted again.
+  func announce(_ asset: NewAsset, _ scope: OrganizationScope, at now: Instant) async throws {
+    try await database.execute(
+      "INSERT INTO object_removals (object_key, due_at) VALUES ($1, $2)",
+      [.text(asset.key(in: scope)), .timestamp(now + .hours(1))])
   }
 
   func add(_ asset: NewAsset, _ scope: OrganizationScope, _ request: Request) async throws -> Record? {
@@ -86,6 +92,8 @@ struct AssetStore: Sendable {
         INSERT INTO assets (id, organization_id, asset_type, entity_id, object_key, mime_type, size, sha256, uploaded_by,
           created_at)
         VALUES ($3, $1, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING *
+      ), kept AS (
+        DELETE FROM object_removals WHERE object_key = $6
       ), log AS (
         SELECT append_event_log($1, $2, 'asset.uploaded', 'asset', a.id, NULL, to_jsonb(a)) FROM a
       )
@@ -99,14 +107,14 @@ struct AssetStore: Sendable {
     ).first.map(Record.init)
   }
 
-  /// The object stays in the store: it may be part of a record that has to be kept.
+  /// Its object follows: see ``ObjectRemovalJob``.
   func delete(_ id: UUID, _ scope: OrganizationScope, _ request: Request) async throws {
     _ = try await database.query(
       """
       WITH a AS (
-        UPDATE assets SET deleted_at = $4 WHERE organization_id = $1 AND id = $3 AND deleted_at IS NULL RETURNING *
+        DELETE FROM assets WHERE organization_id = $1 AND id = $3 RETURNING *
       )
       SELECT append_event_log($1, $2, 'asset.deleted', 'asset', a.id, to_jsonb(a), NULL) FROM a
-      """, [.uuid(scope.organizationId), Audit.author(scope, request), .uuid(id), .timestamp(request.received)])
+      """, [.uuid(scope.organizationId), Audit.author(scope, request), .uuid(id)])
   }
 }

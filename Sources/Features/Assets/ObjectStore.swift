@@ -44,7 +44,7 @@ public struct ObjectStore: Sendable {
     credentials = S3Credentials(accessKey: accessKey, secretKey: secretKey, region: region)
   }
 
-  /// Why an object is not stored. Holds nothing that the server said but its status.
+  /// Why an object is not stored or not deleted. Holds nothing that the server said but its status.
   public enum Failure: Error, Hashable {
     case unreachable(HTTPClientError)
     case refused(status: Int)
@@ -54,24 +54,36 @@ public struct ObjectStore: Sendable {
   func put(
     _ bytes: [UInt8], hash: [UInt8], as key: String, contentType: String, at now: Instant
   ) async throws(Failure) {
+    let answer = try await send(
+      .put, key, bytes, hash: hash, headers: [(name: "content-type", value: contentType)], at: now)
+    guard answer.isSuccess else { throw .refused(status: answer.status) }
+  }
+
+  /// Returns when there is no such object any more.
+  func delete(_ key: String, at now: Instant) async throws(Failure) {
+    let answer = try await send(.delete, key, [], hash: SHA256.hash([]), headers: [], at: now)
+    guard answer.isSuccess || answer.status == 404 else { throw .refused(status: answer.status) }
+  }
+
+  private func send(
+    _ method: HTTPClientRequest.Method, _ key: String, _ body: [UInt8], hash: [UInt8],
+    headers: [(name: String, value: String)], at now: Instant
+  ) async throws(Failure) -> HTTPClientResponse {
     let hash = Hex.encode(hash)
-    var headers = [
-      (name: "content-type", value: contentType), (name: "x-amz-content-sha256", value: hash),
-      (name: "x-amz-date", value: S3Credentials.time(now)),
-    ]
+    var headers = headers
+    headers.append((name: "x-amz-content-sha256", value: hash))
+    headers.append((name: "x-amz-date", value: S3Credentials.time(now)))
     let path = "/\(bucket)/\(key)"
     let request = S3Credentials.Request(
-      method: "PUT", path: path, headers: headers + [(name: "host", value: endpoint.host)])
+      method: method.rawValue, path: path, headers: headers + [(name: "host", value: endpoint.host)])
     headers.append(
       (name: "authorization", value: credentials.authorization(request, payloadHash: hash, at: now)))
-    let answer: HTTPClientResponse
     do throws(HTTPClientError) {
-      answer = try await client.send(
+      return try await client.send(
         HTTPClientRequest(
-          .put, endpoint.url + S3Credentials.encodedPath(path), headers: headers, body: bytes, timeout: .seconds(20),
+          method, endpoint.url + S3Credentials.encodedPath(path), headers: headers, body: body, timeout: .seconds(20),
           connectTimeout: .seconds(3)))
     } catch { throw .unreachable(error) }
-    guard answer.isSuccess else { throw .refused(status: answer.status) }
   }
 
   /// Whoever has the link may read the object until `lifetime` is over. The store answers with this content type.

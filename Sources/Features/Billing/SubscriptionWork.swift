@@ -61,10 +61,9 @@ struct SubscriptionWork: Sendable {
     _ order: Order, orderedAt: Instant, _ author: Value, on connection: Connection
   ) async throws {
     _ = try await connection.query(
-      """
-      WITH old AS (
-        SELECT * FROM subscriptions WHERE organization_id = $1
-      ), s AS (
+      Self.logged(
+        "'subscription.started'",
+        """
         INSERT INTO subscriptions AS t (organization_id, plan, status, stripe_customer_id, stripe_subscription_id,
           started_at)
         VALUES ($1, coalesce($5, 'starter'), 'active', $3, $4, $7)
@@ -73,13 +72,7 @@ struct SubscriptionWork: Sendable {
           current_period_start = NULL, current_period_end = NULL, trial_ends_at = NULL, canceled_at = NULL,
           started_at = $7, told_at = NULL, updated_at = now()
         WHERE t.stripe_subscription_id IS DISTINCT FROM $4 AND coalesce(t.started_at < $7, true)
-        RETURNING *
-      ), o AS (
-        UPDATE organizations o SET sensor_limit = $6, updated_at = now() FROM s WHERE o.id = $1 AND $6 IS NOT NULL
-      )
-      SELECT append_event_log($1, $2, 'subscription.started', 'subscription', s.id,
-        (SELECT to_jsonb(old) FROM old), to_jsonb(s)) FROM s
-      """,
+        """, sensorLimit: "$6::integer"),
       [
         .uuid(order.organizationId), author, .optional(order.customerId), .text(order.subscriptionId),
         .optional(order.plan?.rawValue), .optional(order.plan?.sensorLimit), .timestamp(orderedAt),
@@ -93,10 +86,9 @@ struct SubscriptionWork: Sendable {
     _ news: SubscriptionNews, of organizationId: UUID, toldAt: Instant, _ author: Value, on connection: Connection
   ) async throws {
     _ = try await connection.query(
-      """
-      WITH old AS (
-        SELECT * FROM subscriptions WHERE organization_id = $1
-      ), s AS (
+      Self.logged(
+        "'subscription.updated'",
+        """
         INSERT INTO subscriptions AS t (organization_id, plan, status, stripe_customer_id, stripe_subscription_id,
           current_period_start, current_period_end, trial_ends_at, canceled_at, told_at, started_at)
         VALUES ($1, coalesce($6, 'starter'), $5, $3, $4, $7, $8, $9, $10, $11, coalesce($13, $11))
@@ -108,13 +100,7 @@ struct SubscriptionWork: Sendable {
           THEN t.told_at IS NULL OR t.told_at < $11 OR (t.told_at = $11 AND t.status <> 'canceled')
           ELSE t.stripe_subscription_id IS NULL
             OR (t.status = 'canceled' AND $5 <> 'canceled' AND coalesce(t.started_at < $13, true)) END
-        RETURNING *
-      ), o AS (
-        UPDATE organizations o SET sensor_limit = $12, updated_at = now() FROM s WHERE o.id = $1 AND $12 IS NOT NULL
-      )
-      SELECT append_event_log($1, $2, 'subscription.updated', 'subscription', s.id,
-        (SELECT to_jsonb(old) FROM old), to_jsonb(s)) FROM s
-      """,
+        """, sensorLimit: "$12::integer"),
       [
         .uuid(organizationId), author, .optional(news.customerId), .text(news.subscriptionId),
         .text(news.status.rawValue), .optional(news.plan?.rawValue), .optional(news.periodStart),
@@ -127,16 +113,25 @@ struct SubscriptionWork: Sendable {
     _ organizationId: UUID, toldAt: Instant, _ author: Value, on connection: Connection
   ) async throws {
     _ = try await connection.query(
-      """
-      WITH old AS (
-        SELECT * FROM subscriptions WHERE organization_id = $1
-      ), s AS (
+      Self.logged(
+        "'subscription.payment_failed'",
+        """
         UPDATE subscriptions t SET status = 'past_due', told_at = $3, updated_at = now()
         WHERE t.organization_id = $1 AND t.status IN ('trial', 'active') AND coalesce(t.told_at <= $3, true)
-        RETURNING *
-      )
-      SELECT append_event_log($1, $2, 'subscription.payment_failed', 'subscription', s.id, to_jsonb(old), to_jsonb(s))
-      FROM old, s
-      """, [.uuid(organizationId), author, .timestamp(toldAt)])
+        """), [.uuid(organizationId), author, .timestamp(toldAt)])
+  }
+
+  /// `change` of the subscription of organization `$1` by `$2`, with its entry in the log.
+  ///
+  /// - Parameter sensorLimit: the organization's from now on; it stays where the value is null.
+  private static func logged(_ event: SQL, _ change: SQL, sensorLimit: SQL = "NULL::integer") -> SQL {
+    "WITH old AS (SELECT * FROM subscriptions WHERE organization_id = $1), s AS (" + change
+      + " RETURNING *), o AS (UPDATE organizations o SET sensor_limit = l.sensors, updated_at = now() FROM s, (SELECT "
+      + sensorLimit
+        + """
+         AS sensors) l WHERE o.id = $1 AND l.sensors IS NOT NULL)
+        SELECT append_event_log($1, $2,
+        """ + " " + event
+      + ", 'subscription', s.id, (SELECT to_jsonb(old) FROM old), to_jsonb(s)) FROM s"
   }
 }

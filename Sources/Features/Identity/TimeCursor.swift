@@ -1,5 +1,4 @@
 import Basics
-import HTTP
 
 /// The place between two rows of a list in the order of time: where a page ended. Rows that come in before it or behind
 /// it do not shift it.
@@ -34,15 +33,5 @@ public struct TimeCursor: Sendable, Equatable, CustomStringConvertible {
   public var description: String {
     let time = UInt64(bitPattern: at.microseconds)
     return Base64.encode((0..<8).map { UInt8(truncatingIfNeeded: time >> (56 - $0 * 8)) } + id.bytes, as: .url)
-  }
-
-  /// The value of `Link` that leads from the answer to `request` to the next page: the same question after this place.
-  public func link(_ request: Request) -> String {
-    let kept = request.rawQuery.split(separator: UInt8(ascii: "&")).filter { pair in
-      let name = pair.prefix { $0 != UInt8(ascii: "=") }
-      return !["cursor", "offset", "page", "count"].contains { name.elementsEqual($0.utf8) }
-    }
-    let parts = kept.map { String(decoding: $0, as: UTF8.self) } + ["cursor=\(self)"]
-    return "<\(request.path)?\(parts.joined(separator: "&"))>; rel=\"next\""
   }
 }

@@ -13,9 +13,9 @@ enum EscalationContact {
   static func row(_ draft: consuming Draft) throws -> Value {
     draft.text("name", length: 1...256)
     draft.optionalText("email", "email", length: 1...254, must: EmailAddress.rule) {
-      EmailAddress.isValid($0) ? $0 : nil
+      EmailAddress($0)?.text
     }
-    draft.optionalText("phone", "phone", length: 1...32, must: PhoneNumber.rule) { PhoneNumber.isValid($0) ? $0 : nil }
+    draft.optionalText("phone", "phone", length: 1...32, must: PhoneNumber.rule) { PhoneNumber(e164: $0)?.text }
     draft.integer("priority", "priority", in: 1...100, default: 1)
     draft.choices("notificationChannels", "notification_channels", count: 1...2, default: [ContactChannel.email])
     draft.bool("isActive", "is_active", default: true)

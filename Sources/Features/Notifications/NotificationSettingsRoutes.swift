@@ -32,8 +32,10 @@ public struct NotificationSettingsRoutes: Sendable {
   private func row(_ draft: consuming Draft) throws -> Value {
     draft.bool("emailEnabled", "email_enabled", default: true)
     draft.texts(
-      "recipients", "recipients", count: 0...50, length: 1...254, default: [], must: EmailAddress.rule,
-      EmailAddress.isValid)
+      "recipients", "recipients", count: 0...50, length: 1...254, default: [], must: EmailAddress.rule
+    ) {
+      EmailAddress($0)?.text == $0
+    }
     draft.bool("notifyTempExcursion", "notify_temp_excursion", default: true)
     draft.bool("notifyAlarmActive", "notify_alarm_active", default: true)
     draft.bool("notifyManualRequired", "notify_manual_required", default: true)

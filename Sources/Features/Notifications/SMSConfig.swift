@@ -1,3 +1,4 @@
+import Identity
 import JSON
 
 /// The whole of it: what is absent is taken away.
@@ -16,7 +17,7 @@ struct SMSConfig {
     let number = Schema.text(1...32).noted("Must be \(PhoneNumber.rule).", example: "+12025550143")
     fields.note(Schema.Property("telnyxPhoneNumber", number))
     phoneNumber = fields.string("telnyxPhoneNumber", 1...32)
-    if !phoneNumber.isEmpty, !PhoneNumber.isValid(phoneNumber) {
+    if !phoneNumber.isEmpty, PhoneNumber(e164: phoneNumber) == nil {
       fields.problem("telnyxPhoneNumber", "must be \(PhoneNumber.rule)")
     }
     messagingProfileId = fields.optionalString("telnyxMessagingProfileId", 1...256)

@@ -62,20 +62,12 @@ struct SMSConfigStore: Sendable {
     return !rows.isEmpty
   }
 
-  /// Seals with the newest key what an older one has sealed, and returns how many these were.
-  func renewSeals(_ box: SecretBox) async throws -> Int {
-    var count = 0
-    for row in try await database.query("SELECT organization_id, telnyx_api_key_sealed FROM sms_configs") {
-      let (organizationId, sealed) = (try row.uuid(0), try row.bytes(1))
-      guard let renewed = box.renewed(sealed, context: Self.context(organizationId)) else { continue }
-      // Not over one that was set in between.
-      count += try await database.execute(
-        "UPDATE sms_configs SET telnyx_api_key_sealed = $3 WHERE organization_id = $1 AND telnyx_api_key_sealed = $2",
-        [.uuid(organizationId), .bytes(sealed), .bytes(renewed)])
-    }
-    return count
-  }
-
   /// Where the sealed key belongs.
   static func context(_ organizationId: UUID) -> String { "sms_configs/\(organizationId)/telnyx_api_key" }
+}
+
+extension SealedColumn {
+  /// Telnyx keys of organizations.
+  public static let telnyxKeys = SealedColumn(
+    "sms_configs", key: "organization_id", "telnyx_api_key_sealed", context: SMSConfigStore.context)
 }

@@ -1,4 +1,5 @@
 import Basics
+import Identity
 import JSON
 
 /// What a webhook message of Telnyx tells about a text message that was sent ("Receiving webhooks", Telnyx Messaging
@@ -55,7 +56,7 @@ struct TelnyxMessage: Sendable {
 
   private static func consent(sender: String?, phone: String?, isGiven: Bool) -> Consent? {
     guard let sender, let phone, (1...32).contains(sender.unicodeScalars.count), !sender.utf8.contains(0),
-      PhoneNumber.isValid(phone)
+      PhoneNumber(e164: phone) != nil
     else { return nil }
     return Consent(sender: sender, phone: phone, isGiven: isGiven)
   }

@@ -25,21 +25,42 @@ struct OverviewStore: Sendable {
       WHEN bool_or(u.state = 'warning') THEN 'warning' ELSE 'normal' END
     """
 
+  /// Readings of the last 24 hours: as they were rolled up in whole hours, and one by one before the first whole hour and
+  /// since the first hour that has changed after that.
   static let statistics: SQL =
-    "WITH u AS (SELECT c.id, " + state
+    "WITH u AS (SELECT c.id, c.timezone, " + state
       + """
          AS state FROM unit_current c WHERE c.organization_id = $1 AND c.is_visible
+      ), spans AS (
+        SELECT u.id, least(w.whole, now) AS whole, greatest(w.whole, least(w.until, now)) AS until, since, now
+        FROM u, (SELECT $2::timestamptz - interval '24 hours' AS since, $2::timestamptz AS now) t,
+          LATERAL (
+            SELECT min(m.hour) AS hour FROM rollup_marks m
+            WHERE m.unit_id = u.id AND coalesce(m.until, m.hour + interval '1 hour') > since
+          ) m,
+          LATERAL (
+            SELECT date_trunc('hour', since, u.timezone) + interval '1 hour' AS whole,
+              least(date_trunc('hour', now, u.timezone), date_trunc('hour', m.hour, u.timezone)) AS until
+          ) w
       ), judged AS (
-        SELECT count(*) AS readings,
-          count(*) FILTER (WHERE r.temperature BETWEEN coalesce(l.temp_min, '-infinity') AND coalesce(l.temp_max, 'infinity'))
-            AS inside
-        FROM u
-        JOIN unit_limits l ON l.unit_id = u.id AND l.organization_id = $1
-          AND (l.valid_to IS NULL OR l.valid_to > $2::timestamptz - interval '24 hours')
-        JOIN sensor_readings r ON r.unit_id = u.id AND r.organization_id = $1
-          AND r.recorded_at >= greatest(l.valid_from, $2::timestamptz - interval '24 hours')
-          AND r.recorded_at < coalesce(l.valid_to, 'infinity') AND r.recorded_at <= $2::timestamptz
-          AND r.temperature IS NOT NULL AND r.flags & 256 = 0 AND NOT r.simulated
+        SELECT sum(n.readings) AS readings, sum(n.inside) AS inside FROM (
+          SELECT h.count AS readings, h.inside
+          FROM unit_rollups_hourly h
+          JOIN spans s ON s.id = h.unit_id AND h.bucket >= s.whole AND h.bucket < s.until
+          WHERE h.organization_id = $1 AND h.bucket >= $2::timestamptz - interval '24 hours' AND h.bucket <= $2::timestamptz
+          UNION ALL
+          SELECT count(*), count(*) FILTER (
+            WHERE r.temperature BETWEEN coalesce(l.temp_min, '-infinity') AND coalesce(l.temp_max, 'infinity'))
+          FROM spans s
+          CROSS JOIN LATERAL (VALUES (since, s.whole), (s.until, now + interval '1 microsecond')) AS p (starts, ends)
+          JOIN unit_limits l ON l.organization_id = $1 AND l.unit_id = s.id AND l.valid_from < p.ends
+            AND coalesce(l.valid_to > p.starts, true)
+          JOIN sensor_readings r ON r.unit_id = s.id AND r.organization_id = $1
+            AND r.recorded_at >= greatest(p.starts, l.valid_from)
+            AND r.recorded_at < least(p.ends, l.valid_to)
+            AND r.recorded_at >= $2::timestamptz - interval '24 hours' AND r.recorded_at <= $2::timestamptz
+            AND r.temperature IS NOT NULL AND r.flags & 256 = 0 AND NOT r.simulated
+        ) n
       ), a AS (
         SELECT count(*) FILTER (WHERE status = 'active') AS pending,
           count(*) FILTER (WHERE status = 'acknowledged') AS acknowledged,

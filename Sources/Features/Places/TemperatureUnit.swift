@@ -9,12 +9,3 @@ extension TemperatureUnit {
     .optional(query.choice("temperatureUnit", of: TemperatureUnit.self)?.rawValue)
   }
 }
-
-public enum UnitType: String, Sendable, CaseIterable {
-  case fridge
-  case freezer
-  case displayCase = "display_case"
-  case walkInCooler = "walk_in_cooler"
-  case walkInFreezer = "walk_in_freezer"
-  case blastChiller = "blast_chiller"
-}

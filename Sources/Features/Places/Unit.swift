@@ -38,3 +38,12 @@ extension Schema {
       .instant("deletedAt").optional,
     ])
 }
+
+public enum UnitType: String, Sendable, CaseIterable {
+  case fridge
+  case freezer
+  case displayCase = "display_case"
+  case walkInCooler = "walk_in_cooler"
+  case walkInFreezer = "walk_in_freezer"
+  case blastChiller = "blast_chiller"
+}

@@ -1,74 +1,97 @@
 import Basics
 import ColdChain
-import HTTP
 import Identity
-import JSON
 import Places
 import PostgreSQL
 
-/// Readings of a unit in buckets, computed from every reading.
+/// Readings of a unit in buckets. Hours and days were rolled up before; what is not yet, or only in part asked for, is
+/// made of the readings themselves, by the same definition.
 struct BucketStore: Sendable {
   let database: Database
 
-  /// Nil when the unit was never judged by anything.
+  /// Nil without such a unit.
   func buckets(
-    _ unit: UUID, _ span: Range<Instant>, _ length: BucketLength, shownIn asked: Value, _ scope: OrganizationScope
-  ) async throws -> (json: [UInt8], count: Int)? {
+    _ unit: UUID, _ span: ClosedRange<Instant>, _ length: BucketLength, _ scope: OrganizationScope
+  ) async throws -> (buckets: [ReadingBucket], shownIn: TemperatureUnit)? {
     try await database.withConnection { connection in
       let rules = try await UnitRules.load([unit], andDeleted: true, on: connection)[unit]
       guard let rules, rules.organizationId == scope.organizationId else { return nil }
-      let bounds = try await bounds(of: span, length, site: rules.siteId, on: connection)
-      var buckets = TemperatureBuckets(bounds: bounds, window: span, limits: rules.limits)
-      let reach = rules.limits.versions.map { TemperatureBuckets.gapLimit($0.limits) }.max() ?? .zero
-      try await connection.stream(
-        Self.temperatures,
-        [
-          .uuid(scope.organizationId), .uuid(unit), .timestamp(span.lowerBound - reach),
-          .timestamp(span.upperBound + reach),
-        ]
-      ) { batch in
-        for row in batch {
-          buckets.add(Temperature(hundredths: Int32(clamping: try row.hundredths(1))), at: try row.instant(0))
-        }
+      var buckets: [ReadingBucket]
+      if let rolledUp = Self.rolledUp(length) {
+        buckets = try await connection.query(
+          rolledUp,
+          [
+            .uuid(unit), .uuid(rules.siteId), .timestamp(span.lowerBound), .timestamp(span.upperBound),
+            .double(Double(Rollup.reach(rules.limits).microseconds) / 1e6),
+          ]
+        ).map { try ReadingBucket($0, within: span) }
+      } else {
+        buckets = ReadingBucket.quarters(of: span)
       }
-      buckets.finish()
-      return (buckets.json(in: scale(asked) ?? rules.shownIn), buckets.buckets.count)
+      for stretch in ReadingBucket.unknown(buckets) {
+        try await measure(&buckets[stretch], of: rules, on: connection)
+      }
+      return (buckets, rules.shownIn)
     }
   }
 
-  /// What moved the unit's state: of its primary sensors, and measured.
-  static let temperatures: SQL = """
-    SELECT recorded_at, temperature FROM sensor_readings
-    WHERE organization_id = $1 AND unit_id = $2 AND recorded_at >= $3 AND recorded_at < $4
-      AND temperature IS NOT NULL AND flags & 256 = 0 AND NOT simulated
-    ORDER BY recorded_at
+  /// Makes buckets that follow each other from the readings.
+  private func measure(
+    _ buckets: inout ArraySlice<ReadingBucket>, of unit: UnitRules, on connection: Connection
+  ) async throws {
+    guard let first = buckets.first?.asked.lowerBound, let last = buckets.last?.asked.upperBound else { return }
+    var rollups = Rollups(between: buckets.map(\.asked.lowerBound) + [last], limits: unit.limits)
+    let (sql, values) = RollupStore.temperatures(of: unit.unitId, unit.organizationId, first..<last, unit.limits)
+    try await connection.stream(sql, values) { batch in
+      for row in batch {
+        if let sample = try RollupStore.sample(row) { rollups.add(sample) }
+      }
+    }
+    for (place, rollup) in zip(buckets.indices, rollups.finished()) { buckets[place].rollup = rollup }
+  }
+
+  // MARK: - What was rolled up
+
+  /// The hours or days of a site's clock with what is known of them, in one look: a mark goes in the transaction that
+  /// writes its rollup. Nil for what is never rolled up.
+  static func rolledUp(_ length: BucketLength) -> SQL? {
+    switch length {
+    case .quarterHour: nil
+    case .hour: hours + known + "LEFT JOIN unit_rollups_hourly r ON r.unit_id = $1 AND r.bucket = b.starts_at" + order
+    case .day: days + known + "LEFT JOIN unit_rollups_daily r ON r.unit_id = $1 AND r.day = b.day" + order
+    }
+  }
+
+  private static let hours: SQL = """
+    WITH b AS (
+      SELECT starts_at, lead(starts_at) OVER (ORDER BY starts_at) AS ends_at FROM (
+        SELECT DISTINCT date_trunc('hour', t, s.timezone) AS starts_at
+        FROM sites s, generate_series($3::timestamptz, $4::timestamptz + interval '2 hours', interval '15 minutes') t
+        WHERE s.id = $2
+      ) hours
+    )
     """
 
-  private func scale(_ asked: Value) -> TemperatureUnit? {
-    if case .text(let text) = asked { TemperatureUnit(rawValue: text) } else { nil }
-  }
+  private static let days: SQL = """
+    WITH b AS (
+      SELECT t::date AS day, t AT TIME ZONE s.timezone AS starts_at,
+        (t + interval '1 day') AT TIME ZONE s.timezone AS ends_at
+      FROM sites s, generate_series(date_trunc('day', $3::timestamptz AT TIME ZONE s.timezone),
+        $4::timestamptz AT TIME ZONE s.timezone, interval '1 day') t
+      WHERE s.id = $2
+    )
+    """
 
-  private func bounds(
-    of span: Range<Instant>, _ length: BucketLength, site: UUID, on connection: Connection
-  ) async throws -> [Instant] {
-    if length == .day {
-      return try await connection.query(
-        """
-        SELECT d.day AT TIME ZONE s.timezone
-        FROM sites s, LATERAL generate_series(
-          date_trunc('day', $2::timestamptz AT TIME ZONE s.timezone),
-          date_trunc('day', ($3::timestamptz - interval '1 microsecond') AT TIME ZONE s.timezone) + interval '1 day',
-          interval '1 day') AS d (day)
-        WHERE s.id = $1 ORDER BY d.day
-        """, [.uuid(site), .timestamp(span.lowerBound), .timestamp(span.upperBound)]
-      ).map { try $0.instant(0) }
-    }
-    let offset = try await connection.query(
-      """
-      SELECT extract(epoch FROM ($2::timestamptz AT TIME ZONE timezone) - ($2::timestamptz AT TIME ZONE 'UTC'))::bigint
-      FROM sites WHERE id = $1
-      """, [.uuid(site), .timestamp(span.lowerBound)]
-    ).first?.int(0)
-    return length.bounds(of: span, offset: .seconds(offset ?? 0)) ?? []
-  }
+  private static let known: SQL = """
+    , stale AS MATERIALIZED (
+      SELECT coalesce(range_agg(tstzrange(m.hour - make_interval(secs => $5),
+        coalesce(m.until, m.hour + interval '1 hour') + make_interval(secs => $5))), '{}') AS spans
+      FROM rollup_marks m WHERE m.unit_id = $1
+    )
+    SELECT b.starts_at, b.ends_at, NOT tstzrange(b.starts_at, b.ends_at) && stale.spans, r.count, r.sum_temperature,
+      r.min_temperature, r.max_temperature, r.outside_microseconds, r.covered_microseconds
+    FROM b CROSS JOIN stale
+    """ + " "
+
+  private static let order: SQL = " WHERE b.starts_at < $4 AND b.ends_at > $3 ORDER BY b.starts_at"
 }

@@ -21,7 +21,8 @@ struct ReadingQuery {
   /// Only the newest one.
   let latest: Bool
   let cursor: TimeCursor?
-  let shownIn: Value
+  /// Nil: as the unit is shown.
+  let shownIn: TemperatureUnit?
 
   init(_ query: inout Query) { self.init(&query, .raw) }
 
@@ -41,7 +42,7 @@ struct ReadingQuery {
     latest = query.bool("latest")
     order = query.choice("order", default: .ascending)
     page = Page(&query)
-    shownIn = TemperatureUnit.asked(&query)
+    shownIn = query.choice("temperatureUnit", of: TemperatureUnit.self)
     cursor = TimeCursor(&query)
     if cursor != nil, page.offset > 0 { query.problem("offset", "does not go with cursor") }
     if resolution != .raw, latest || cursor != nil {

@@ -34,10 +34,9 @@ public struct ReadingRoutes: Sendable {
     let place = try UnitPlace(request)
     if wanted.resolution != .raw {
       guard try await store.hasUnit(place, scope) else { throw HTTPError.notFound("Unit") }
-      // The end belongs to the range.
-      let end = (wanted.end ?? request.received) + .microseconds(1)
+      let end = wanted.end ?? request.received
       let start = wanted.start ?? end - .days(1)
-      let length = wanted.resolution.settled(for: end - .microseconds(1) - start).bucket
+      let length = wanted.resolution.settled(for: end - start).bucket
       if let length = length ?? (wanted.bucketsOnly ? .quarterHour : nil) {
         return try await list(length, of: place.unitId, start, end, wanted, scope)
       }
@@ -50,16 +49,18 @@ public struct ReadingRoutes: Sendable {
     _ length: BucketLength, of unit: UUID, _ start: Instant, _ end: Instant, _ wanted: ReadingQuery,
     _ scope: OrganizationScope
   ) async throws -> Response {
-    guard start < end else { throw HTTPError.validation(InvalidFields("end", "must not be before start")) }
+    guard start <= end else { throw HTTPError.validation(InvalidFields("end", "must not be before start")) }
     guard length.allows(end - start) else {
       throw HTTPError.validation(
         InvalidFields("start", "gives more than \(BucketLength.countMax) buckets; ask for longer ones"))
     }
-    guard let found = try await buckets.buckets(unit, start..<end, length, shownIn: wanted.shownIn, scope) else {
-      return .json(bytes: Array("[]".utf8))
+    let found = try await buckets.buckets(unit, start...end, length, scope)
+    let buckets = found?.buckets ?? []
+    let scale = wanted.shownIn ?? found?.shownIn ?? .celsius
+    var response = Response.json { json in
+      json.array { json in for bucket in buckets { bucket.write(to: &json, in: scale) } }
     }
-    var response = Response.json(bytes: found.json)
-    if wanted.page.counts { response.headers.append((.totalCount, "\(found.count)")) }
+    if wanted.page.counts { response.headers.append((.totalCount, "\(buckets.count)")) }
     return response
   }
 
@@ -73,7 +74,7 @@ public struct ReadingRoutes: Sendable {
     }
     if let last = rows.last, rows.count == wanted.page.limit, !wanted.latest {
       let cursor = TimeCursor(at: try last.instant("recordedAt"), id: try last.uuid("id"))
-      response.headers.append((.link, cursor.link(request)))
+      response.headers.append((.link, request.next(after: cursor)))
     }
     return response
   }

@@ -41,7 +41,8 @@ struct ReadingStore: Sendable {
   func list(_ place: UnitPlace, _ wanted: ReadingQuery, _ scope: OrganizationScope) async throws -> Rows? {
     let descending = wanted.latest || wanted.order == .descending
     var parameters: [Value] = [
-      .uuid(scope.organizationId), .uuid(place.unitId), wanted.shownIn, .timestamp(wanted.start ?? .distantPast),
+      .uuid(scope.organizationId), .uuid(place.unitId), .optional(wanted.shownIn?.rawValue),
+      .timestamp(wanted.start ?? .distantPast),
       .timestamp(wanted.end ?? .distantFuture), .int(wanted.latest ? 1 : wanted.page.limit), .int(wanted.page.offset),
     ]
     if let cursor = wanted.cursor {

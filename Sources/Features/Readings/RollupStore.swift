@@ -43,9 +43,9 @@ enum RollupStore {
     return marks
   }
 
-  /// Those that exist and have limits.
+  /// Those that exist; the history of a deleted one stays.
   static func places(_ units: [UUID], on connection: Connection) async throws -> [UUID: Place] {
-    let rules = try await UnitRules.load(units, on: connection)
+    let rules = try await UnitRules.load(units, andDeleted: true, on: connection)
     let rows = try await connection.query(
       """
       SELECT u.id, s.timezone FROM units u JOIN areas a ON a.id = u.area_id JOIN sites s ON s.id = a.site_id
@@ -83,30 +83,43 @@ enum RollupStore {
   ) async throws -> [(span: RollupSpan, hours: [Rollup])] {
     let answers = try await connection.pipeline(
       spans.map { span in
-        let reach = Rollup.reach(span.place.limits)
-        return (
-          """
-          SELECT recorded_at, temperature FROM sensor_readings
-          WHERE organization_id = $1 AND unit_id = $2 AND recorded_at >= $3 AND recorded_at < $4
-            AND NOT simulated AND flags & $5::int2 = 0
-          ORDER BY recorded_at, device_id
-          """,
-          [
-            .uuid(span.place.organizationId), .uuid(span.place.unitId),
-            .timestamp((span.boundaries.first ?? span.stretch.lowerBound) - reach),
-            .timestamp((span.boundaries.last ?? span.stretch.upperBound) + reach),
-            .int(Int64(Reading.Flags.secondary.rawValue)),
-          ]
-        )
+        temperatures(
+          of: span.place.unitId, span.place.organizationId,
+          (span.boundaries.first ?? span.stretch.lowerBound)..<(span.boundaries.last ?? span.stretch.upperBound),
+          span.place.limits)
       })
     return try zip(spans, answers).compactMap { span, rows in
       if rows.isEmpty { return nil }
-      let samples = try rows.compactMap { row -> Rollup.Sample? in
-        try row.optionalHundredths(1).map {
-          Rollup.Sample(at: try row.instant(0), temperature: Temperature(hundredths: Int32(clamping: $0)))
-        }
-      }
-      return (span, Rollup.between(span.boundaries, of: samples, limits: span.place.limits))
+      return (span, Rollup.between(span.boundaries, of: try rows.compactMap(sample), limits: span.place.limits))
+    }
+  }
+
+  /// What a unit's rollups of a stretch of time are made of, by time.
+  static let temperatures: SQL = """
+    SELECT recorded_at, temperature FROM sensor_readings
+    WHERE organization_id = $1 AND unit_id = $2 AND recorded_at >= $3 AND recorded_at < $4
+      AND NOT simulated AND flags & $5::int2 = 0
+    ORDER BY recorded_at, device_id
+    """
+
+  static func temperatures(
+    of unit: UUID, _ organization: UUID, _ stretch: Range<Instant>, _ limits: LimitsHistory
+  ) -> (SQL, [Value]) {
+    let reach = Rollup.reach(limits)
+    return (
+      temperatures,
+      [
+        .uuid(organization), .uuid(unit), .timestamp(stretch.lowerBound - reach),
+        .timestamp(stretch.upperBound + reach),
+        .int(Int64(Reading.Flags.secondary.rawValue)),
+      ]
+    )
+  }
+
+  /// Of ``temperatures``. Nil without a temperature.
+  static func sample(_ row: Row) throws -> Rollup.Sample? {
+    try row.optionalHundredths(1).map {
+      Rollup.Sample(at: try row.instant(0), temperature: Temperature(hundredths: Int32(clamping: $0)))
     }
   }
 
@@ -133,7 +146,7 @@ enum RollupStore {
           .hundredthsArray(rows.map { $0.rollup.minimum.map { Int64($0.hundredths) } }),
           .hundredthsArray(rows.map { $0.rollup.maximum.map { Int64($0.hundredths) } }),
           .ints(rows.map(\.rollup.outside.microseconds)), .ints(rows.map(\.rollup.judged.microseconds)),
-          .ints(rows.map(\.rollup.covered.microseconds)),
+          .ints(rows.map(\.rollup.covered.microseconds)), .int4s(rows.map(\.rollup.inside)),
         ]
       ),
       (summing, bounds + [.uuids(spans.map(\.span.place.organizationId)), .texts(spans.map(\.span.place.zone))]),
@@ -148,9 +161,9 @@ enum RollupStore {
 
   private static let inserting: SQL = """
     INSERT INTO unit_rollups_hourly (unit_id, bucket, organization_id, count, sum_temperature, min_temperature,
-      max_temperature, outside_microseconds, judged_microseconds, covered_microseconds)
+      max_temperature, outside_microseconds, judged_microseconds, covered_microseconds, inside)
     SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::int4[], $5::numeric[], $6::numeric[],
-      $7::numeric[], $8::int8[], $9::int8[], $10::int8[])
+      $7::numeric[], $8::int8[], $9::int8[], $10::int8[], $11::int4[])
     """
 
   private static let summing: SQL = """

@@ -201,3 +201,9 @@ extension TTNConnection {
       ingestKeyId: try row.optionalUUID(7), isActive: try row.bool(8))
   }
 }
+
+extension SealedColumn {
+  /// API keys of The Things Stack.
+  public static let stackKeys = SealedColumn(
+    "ttn_connections", key: "id", "api_key_encrypted", context: TTNConnection.keyContext)
+}

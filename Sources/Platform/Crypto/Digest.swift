@@ -17,35 +17,6 @@ public enum SHA256 {
   }
 }
 
-/// SHA-256 of what arrives in pieces.
-public final class SHA256Stream {
-  private let context: OpaquePointer
-
-  public init() {
-    guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else {
-      preconditionFailure("OpenSSL without SHA-256")
-    }
-    self.context = context
-  }
-
-  deinit { EVP_MD_CTX_free(context) }
-
-  public func update(_ bytes: [UInt8]) {
-    let done = EVP_DigestUpdate(context, bytes, bytes.count)
-    precondition(done == 1)
-  }
-
-  /// The digest of everything so far, 32 bytes; then it starts anew.
-  public func finish() -> [UInt8] {
-    [UInt8](unsafeUninitializedCapacity: 32) { digest, filled in
-      let done = EVP_DigestFinal_ex(context, digest.baseAddress, nil)
-      let again = EVP_DigestInit_ex(context, EVP_sha256(), nil)
-      precondition(done == 1 && again == 1)
-      filled = 32
-    }
-  }
-}
-
 /// RFC 2104.
 public enum HMAC {
   /// 32 bytes.

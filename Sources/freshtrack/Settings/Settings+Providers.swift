@@ -1,10 +1,22 @@
+import API
 import Assets
+import Basics
 import Billing
 import HTTPClient
 import Notifications
 
 /// What the operator has agreed with others. Nil where it is not: what needs it answers NOT_CONFIGURED.
 extension Settings {
+  func providers(_ clock: WallClock) -> Providers {
+    let client = HTTPClient(usesProxyEnvironment: true)
+    var providers = Providers(stack: stack(clock), client: client)
+    providers.telnyx = telnyxKeys
+    providers.stripe = stripe
+    providers.objects = objectStore(client)
+    providers.unsubscribeSecret = text("UNSUBSCRIBE_SECRET")
+    return providers
+  }
+
   var telnyxKeys: TelnyxKeys? { TelnyxKeys(base64: list("TELNYX_PUBLIC_KEY")) }
 
   var stripe: StripeConfiguration {

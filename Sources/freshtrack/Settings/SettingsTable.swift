@@ -130,7 +130,8 @@ extension Settings {
     Setting(
       name: "S3_REGION", kind: .text, fallback: "us-east-1", summary: "Its region, as requests are signed for it."),
     Setting(
-      name: "S3_BUCKET", kind: .text, fallback: "assets", summary: "The bucket for pictures. It has to be there.",
+      name: "S3_BUCKET", kind: .text, fallback: "assets",
+      summary: "The bucket for pictures. It has to be there, and the key be allowed to put, get and delete objects.",
       formerName: "MINIO_BUCKET_ASSETS"),
     Setting(
       name: "S3_ACCESS_KEY", kind: .text, fallback: nil, summary: "The access key of that server.", isSecret: true,

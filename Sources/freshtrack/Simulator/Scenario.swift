@@ -1,3 +1,4 @@
+import Basics
 import Glibc
 
 /// What happens to the simulated sensors.
@@ -40,20 +41,7 @@ enum Scenario: String, Sendable, CaseIterable {
   }
 }
 
-/// SplitMix64: the same seed gives the same simulation.
-struct SeededRandom: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
+extension SplitMix {
   /// Between -1 and 1.
   mutating func spread() -> Double { Double(Int64(bitPattern: next()) >> 11) / Double(1 << 52) }
 }

@@ -15,7 +15,7 @@ struct SimulatedSensor {
   private let period: Double
   private let swing: Double
   private let signal: Int
-  private var random: SeededRandom
+  private var random: SplitMix
   /// The instant of the last frame: the next one is later.
   private var lastFrame = Instant.distantPast
 
@@ -27,12 +27,12 @@ struct SimulatedSensor {
     self.deviceId = deviceId ?? "eui-\(devEUI.lowercased())"
     self.model = model
     self.setpoint = setpoint
-    random = SeededRandom(seed: seed)
+    random = SplitMix(seed: seed)
     phase = random.spread() * 3600
     period = 1500 + 400 * random.spread()
     swing = 0.6 + 0.2 * random.spread()
     signal = -92 + Int(random.spread() * 18)
-    var join = SeededRandom(seed: seed ^ session)
+    var join = SplitMix(seed: seed ^ session)
     var keyId: [UInt8] = [0x01]
     for _ in 0..<15 { keyId.append(UInt8(truncatingIfNeeded: join.next())) }
     sessionKeyId = Base64.encode(keyId)

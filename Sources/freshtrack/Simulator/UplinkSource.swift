@@ -14,7 +14,7 @@ struct UplinkSource {
   private let scenario: Scenario
   private let envelope: UplinkEnvelope
   private let started: Instant
-  private var random: SeededRandom
+  private var random: SplitMix
   private var turn = 0
   private var repeated: Uplink?
   private var held: [(due: Instant, uplink: Uplink)] = []
@@ -31,7 +31,7 @@ struct UplinkSource {
     self.scenario = scenario
     self.envelope = envelope
     self.started = started
-    random = SeededRandom(seed: seed)
+    random = SplitMix(seed: seed)
   }
 
   /// The uplink to send now. Nil: nothing arrives at this turn.
@@ -71,6 +71,4 @@ struct UplinkSource {
     return Uplink(
       devEUI: sensors[place].devEUI, counter: frame.counter, recordedAt: frame.time, body: body)
   }
-
-  var sensorCount: Int { sensors.count }
 }

@@ -25,7 +25,8 @@ struct RollupTests {
   @Test("count, sum, minimum and maximum are of the samples of the hour")
   func values() throws {
     let hours = try roll([(0, 300), (15, 310), (59, 290), (60, 1000)], hours: 2)
-    #expect(hours.map(\.count) == [3, 1] && hours[0].sum == 900 && hours[0].mean == 3)
+    #expect(hours.map(\.count) == [3, 1] && hours[0].inside == 3 && hours[1].inside == 0)
+    #expect(hours[0].sum == 900 && hours[0].mean == 3)
     #expect(hours[0].minimum?.hundredths == 290 && hours[0].maximum?.hundredths == 310)
     #expect(try roll([]) == [Rollup()])
     #expect(Rollup().isEmpty && Rollup().mean == nil)
@@ -59,6 +60,45 @@ struct RollupTests {
     #expect(hours[0].outside == .minutes(15) && hours[0].judged == .minutes(15) && hours[0].covered == .minutes(45))
     #expect(hours[1].isEmpty)
     #expect(hours[2].outside == .minutes(15) && hours[2].covered == .minutes(30))
+  }
+
+  @Test("a line from above the one limit to below the other is outside of both")
+  func bothLimits() throws {
+    #expect(try roll([(0, 1000), (30, -500), (40, 100)])[0].outside == .seconds(600 + 600 + 500))
+  }
+
+  @Test("samples before the first boundary reach behind it and are not counted")
+  func before() throws {
+    let hours = try roll([(-10, 600), (10, 600), (15, 100), (125, 900)], hours: 2)
+    #expect(hours.map(\.count) == [2, 0] && hours.map(\.inside) == [1, 0])
+    #expect(hours[0].outside == .minutes(10) + .minutes(1) && hours[1].maximum == nil)
+  }
+
+  @Test("however time is cut, the parts sum up to the whole", arguments: 0..<20 as Range<UInt64>)
+  func additive(seed: UInt64) throws {
+    var random = SplitMix(seed: seed)
+    var values: [(minute: Int, hundredths: Int32)] = []
+    var minute = -60
+    while minute < 600 {
+      values.append((minute, Int32.random(in: -400...1000, using: &random)))
+      minute += Int.random(in: 0..<10, using: &random) == 0 ? 75 : Int.random(in: 1...20, using: &random)
+    }
+    func roll(every step: Int) throws -> [Rollup] {
+      let boundaries = stride(from: 0, through: 480, by: step).map { Self.start + .minutes($0) }
+      return Rollup.between(boundaries, of: samples(values), limits: LimitsHistory(try limits()))
+    }
+    let whole = try roll(every: 480)[0]
+    for step in [5, 15, 60, 96] {
+      let parts = try roll(every: step)
+      #expect(parts.reduce(0) { $0 + $1.count } == whole.count, "seed \(seed)")
+      #expect(parts.reduce(0) { $0 + $1.inside } == whole.inside, "seed \(seed)")
+      #expect(parts.reduce(0) { $0 + $1.sum } == whole.sum, "seed \(seed)")
+      #expect(parts.reduce(.zero) { $0 + $1.outside } == whole.outside, "seed \(seed)")
+      #expect(parts.reduce(.zero) { $0 + $1.judged } == whole.judged, "seed \(seed)")
+      #expect(parts.reduce(.zero) { $0 + $1.covered } == whole.covered, "seed \(seed)")
+      #expect(parts.compactMap(\.minimum).min() == whole.minimum, "seed \(seed)")
+      #expect(parts.allSatisfy { $0.outside <= $0.judged && $0.judged <= $0.covered }, "seed \(seed)")
+    }
   }
 
   @Test("each moment is judged by the limits that were valid then")

@@ -20,9 +20,7 @@ private struct Scene: Sendable {
     let store = try FakeStore()
     let client = objects(store)
     self.store = store
-    house = try await House { database, keys in
-      AssetRoutes(database: database, objects: client).routes(.local(database, keys))
-    }
+    house = try await House(providers: .only { $0.objects = client })
     organization = try await house.organization()
   }
 
@@ -45,6 +43,11 @@ private struct Scene: Sendable {
       Array(head.utf8) + content + Array("\r\n--XYZ--\r\n".utf8), contentType: "multipart/form-data; boundary=XYZ")
   }
 
+  func sweep(at now: Instant) async throws {
+    let objects = store.client()
+    try await house.run { try await ObjectRemovalJob(database: $0, objects: objects, log: .none).run(at: now) }
+  }
+
   /// What the link in an answer leads to.
   func follow(_ url: String?) async throws -> HTTPClientResponse {
     let url = try #require(url)
@@ -53,6 +56,42 @@ private struct Scene: Sendable {
 }
 
 @Suite(.serialized) struct AssetTests {
+  @Test func `what is removed goes from the store too, when the store lets it`() async throws {
+    let scene = try await Scene()
+    let now = WallClock.system.now() + .seconds(1)
+    var paths: [String] = []
+    for _ in 0..<3 {
+      let id = try #require(try await scene.upload().json["id"]?.string)
+      paths.append(scene.path + "/\(id)")
+    }
+    for path in paths.dropLast() {
+      #expect(try await scene.house.call(.delete, path, as: scene.organization.owner).status == 204)
+    }
+    #expect(scene.store.objects.count == 3)
+    scene.store.refuse(1)
+    try await scene.sweep(at: now)
+    #expect(scene.store.objects.count == 3)
+    try await scene.sweep(at: now + .minutes(1))
+    #expect(scene.store.objects.count == 3, "not before it is due again")
+    try await scene.sweep(at: now + .minutes(11))
+    #expect(scene.store.objects.count == 1)
+    #expect(try await scene.house.sql("SELECT FROM object_removals").isEmpty)
+    #expect(try await scene.house.call(.get, paths[2], as: scene.organization.owner).status == 200)
+  }
+
+  @Test func `what was stored and never written down is removed`() async throws {
+    let scene = try await Scene()
+    let made = try await scene.upload()
+    #expect(made.status == 200)
+    // As if the server had died between the two.
+    try await scene.house.sql("DELETE FROM assets")
+    try await scene.house.sql("UPDATE object_removals SET due_at = now() + interval '1 hour'")
+    try await scene.sweep(at: WallClock.system.now())
+    #expect(scene.store.objects.count == 1)
+    try await scene.sweep(at: WallClock.system.now() + .minutes(61))
+    #expect(scene.store.objects.isEmpty)
+  }
+
   @Test func `a picture is stored, listed, and read by its link`() async throws {
     let scene = try await Scene()
     let made = try await scene.upload()

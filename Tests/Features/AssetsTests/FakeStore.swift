@@ -17,6 +17,7 @@ struct FakeStore: Sendable {
 
   private final class Kept: Sendable {
     let objects = Mutex<[String: (type: String, content: [UInt8])]>([:])
+    let refusals = Mutex(0)
   }
 
   init() throws {
@@ -34,6 +35,19 @@ struct FakeStore: Sendable {
         }
       ),
       (
+        .delete, pattern,
+        { request in
+          guard Self.isSigned(request) else { return .text(.forbidden, "SignatureDoesNotMatch") }
+          let isBusy = kept.refusals.withLock { left in
+            left -= 1
+            return left >= 0
+          }
+          if isBusy { return .text(.serviceUnavailable, "SlowDown") }
+          _ = kept.objects.withLock { $0.removeValue(forKey: request.path) }
+          return Response(.noContent)
+        }
+      ),
+      (
         .get, pattern,
         { request in
           guard Self.isPresigned(request), let object = kept.objects.withLock({ $0[request.path] }) else {
@@ -46,6 +60,9 @@ struct FakeStore: Sendable {
   }
 
   var objects: [String: (type: String, content: [UInt8])] { kept.objects.withLock { $0 } }
+
+  /// So many deletions are refused from now on.
+  func refuse(_ count: Int) { kept.refusals.withLock { $0 = count } }
 
   func client(secretKey: String = secretKey) -> ObjectStore? {
     ObjectStore(

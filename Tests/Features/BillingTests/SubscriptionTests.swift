@@ -18,10 +18,7 @@ struct Shop: Sendable {
   let organization: House.Organization
 
   init(_ configuration: StripeConfiguration = Shop.configuration) async throws {
-    house = try await House { database, keys in
-      BillingRoutes(database: database, configuration: configuration).routes(.local(database, keys))
-        + StripeRoutes(database: database, configuration: configuration).routes
-    }
+    house = try await House(providers: .only { $0.stripe = configuration })
     organization = try await house.organization()
   }
 

@@ -1,20 +1,17 @@
-import Alerts
+import API
 import Basics
-import Devices
 import HTTP
+import HTTPClient
 import HTTPServer
 import Identity
 import Ingest
 import JSON
 import Migrations
-import Notifications
-import Overview
-import Places
 import PostgreSQL
-import Readings
 import Runtime
 import Telemetry
 import TestSupport
+import TheThingsStack
 
 /// The features over a database of their own, behind a real server on a free port.
 public final class House: Sendable {
@@ -26,13 +23,13 @@ public final class House: Sendable {
 
   /// - Parameters:
   ///   - place: a migrated database; by default a fresh one of the test process's own cluster.
-  ///   - routes: of features that stand above this room.
-  ///   - writing: of those that write on the house's loop.
+  ///   - providers: by default there are none.
+  ///   - writing: routes that write on the house's loop.
   ///   - limiter: how often each caller may ask.
   ///   - clock: tells when a request came.
   public init(
     on place: DatabaseConfiguration? = nil, limiter: RateLimiter = .off, clock: WallClock = .system,
-    routes: @Sendable (Database, APIKeys) -> [Route] = { _, _ in [] },
+    providers: Providers = .none,
     writing: @Sendable (Database, APIKeys, EventLoop) -> [Route] = { _, _, _ in [] }
   ) async throws {
     let fresh = place == nil ? try await TestCluster.database(template: Migrations.all).configuration : nil
@@ -44,29 +41,11 @@ public final class House: Sendable {
     self.keys = keys
     let authenticator = Authenticator(.local, database: database, log: .none) { _ in throw NoNetwork() }
     let gate = Gate(authenticator: authenticator, keys: keys, limiter: limiter, database: database)
-    let features: [[Route]] = [
-      OrganizationRoutes(database: database).routes(gate), APIKeyRoutes(database: database, keys: keys).routes(gate),
-      SiteRoutes(database: database).routes(gate), AreaRoutes(database: database).routes(gate),
-      UnitRoutes(database: database).routes(gate), DeviceRoutes(database: database).routes(gate),
-      ReadingRoutes(database: database).routes(gate), AlertRoutes(database: database).routes(gate),
-      QuarantineRoutes(
-        QuarantineReplay(database: database, home: group.loops[0], clock: .system, log: .none, metrics: Metrics())
-      ).routes(gate),
-      MemberRoutes(database: database).routes(gate), AuditRoutes(database: database).routes(gate),
-      AccountRoutes(database: database).routes(gate), DashboardLayoutRoutes(database: database).routes(gate),
-      AdministrationRoutes(database: database, keys: keys, queues: []).routes(gate),
-      PublicRoutes(
-        database: database, tokens: UnsubscribeTokens(secret: Self.unsubscribeSecret, database: database),
-        limiter: limiter
-      ).routes,
-      AlertRuleRoutes(database: database).routes(gate),
-      SuppressionRoutes(database: database).routes(gate),
-      OverviewRoutes(database: database).routes(gate),
-      PolicyRoutes(database: database).routes(gate),
-      ContactRoutes(database: database).routes(gate),
-      NotificationSettingsRoutes(database: database).routes(gate),
-      DeliveryRoutes(database: database).routes(gate),
-    ]
+    let quarantine = QuarantineReplay(
+      database: database, home: group.loops[0], clock: .system, log: .none, metrics: Metrics())
+    let features = Features(
+      database: database, gate: gate, keys: keys, limiter: limiter, providers: providers, quarantine: quarantine,
+      queues: [], log: .none)
     let probe = Route(.get, "/probe/:scope", content: .any) { request in
       let scope = APIKeyScope(rawValue: request.parameter("scope")) ?? .ingest
       let key = try await keys.authenticate(request, scope: scope)
@@ -84,8 +63,8 @@ public final class House: Sendable {
       }
     }
     server = HTTPServer(
-      routes: Array(features.joined()) + [probe] + writing(database, keys, group.loops[0]) + routes(database, keys),
-      configuration: settings, log: .none, metrics: Metrics())
+      routes: features.routes + [probe] + writing(database, keys, group.loops[0]), configuration: settings, log: .none,
+      metrics: Metrics())
     port = try server.start(on: group).port
   }
 
@@ -117,6 +96,16 @@ public final class House: Sendable {
   @discardableResult
   public func sql(_ sql: SQL, _ parameters: [Value] = []) async throws -> Rows {
     try await run { try await $0.query(sql, parameters) }
+  }
+
+  /// Marks the hours of all readings, as everybody does who writes them.
+  public func markHours() async throws {
+    try await sql(
+      """
+      INSERT INTO rollup_marks (unit_id, hour, organization_id, due_at)
+      SELECT DISTINCT unit_id, date_trunc('hour', recorded_at, 'UTC'), organization_id, now() FROM sensor_readings
+      WHERE unit_id IS NOT NULL ON CONFLICT DO NOTHING
+      """)
   }
 
   // MARK: - People
@@ -207,5 +196,21 @@ public final class House: Sendable {
     var text = "\(method.name) \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
     for (name, value) in headers { text += "\(name): \(value)\r\n" }
     return try Answer(exchange(port, Array((text + "\r\n").utf8) + body))
+  }
+}
+
+extension Providers {
+  /// None but a secret for mails.
+  public static var none: Providers {
+    var none = Providers(stack: StackConfiguration(http: HTTPClient(), secrets: nil), client: HTTPClient())
+    none.unsubscribeSecret = House.unsubscribeSecret
+    return none
+  }
+
+  /// One, set by the test.
+  public static func only(_ set: (inout Providers) -> Void) -> Providers {
+    var providers = none
+    set(&providers)
+    return providers
   }
 }

@@ -1,7 +1,5 @@
 import HTTP
 import HTTPServer
-import Identity
-import PostgreSQL
 import Runtime
 import Synchronization
 import Telemetry
@@ -37,12 +35,4 @@ public final class Provider: Sendable {
 
   /// Every request so far.
   public var requests: [Request] { seen.requests.withLock { $0 } }
-}
-
-extension Gate {
-  /// The gate of a house, for routes that the test puts together itself.
-  public static func local(_ database: Database, _ keys: APIKeys) -> Gate {
-    let authenticator = Authenticator(.local, database: database, log: .none) { _ in throw CancellationError() }
-    return Gate(authenticator: authenticator, keys: keys, limiter: .off, database: database)
-  }
 }

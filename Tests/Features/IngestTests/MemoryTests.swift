@@ -40,7 +40,7 @@ struct MemoryTests {
 
   @Test("a writer that remembers decides as one that looks", arguments: [1, 2, 3] as [UInt64])
   func sameDecisions(seed: UInt64) async throws {
-    var random = Dice(seed: seed)
+    var random = SplitMix(seed: seed)
     var stories: [[String]] = []
     let steps = (0..<40).map { step in
       (minutes: step * 10, celsius: Double(random.next() % 90) / 10, late: random.next() % 9 == 0)

@@ -71,7 +71,7 @@ struct OrderOfArrivalTests {
     let kitchen = try await Kitchen()
     let job = MonitoringJob(database: kitchen.house.database)
     for order in 0..<30 {
-      var dice = Dice(seed: seed &+ UInt64(order))
+      var dice = SplitMix(seed: seed &+ UInt64(order))
       let unit = try await kitchen.unit()
       // From a network that is a few minutes slow to one that tells the whole day at its end.
       let delay = [5, 30, 120, 600][order % 4]

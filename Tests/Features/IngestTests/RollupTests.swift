@@ -29,7 +29,7 @@ struct RollupTests {
   @Test("the same rows in whatever order the readings come", arguments: [UInt64.random(in: 1...1_000_000)])
   func anyOrder(seed: UInt64) async throws {
     let kitchen = try await Kitchen()
-    var random = Dice(seed: seed)
+    var random = SplitMix(seed: seed)
     var history: [(minute: Int, celsius: Double)] = []
     var minute = 0
     while minute < 30 * 60 {

@@ -50,9 +50,7 @@ import Testing
 
   /// A house of which the routes have that box.
   private func house(sealing box: SecretBox?) async throws -> House {
-    try await House { database, keys in
-      SMSConfigRoutes(database: database, box: box).routes(Gate.local(database, keys))
-    }
+    try await House(providers: .only { $0.stack.secrets = box })
   }
 
   @Test func `the key is sealed, and neither an answer nor the log holds it`() async throws {
@@ -87,7 +85,10 @@ import Testing
         == 200)
     let both = try #require(SecretBox(keys: [new, old]))
     for expected in [1, 0] {
-      #expect(try await house.run { try await SMSConfigStore(database: $0).renewSeals(both) } == expected)
+      let renewed = try await house.run {
+        try await SealRenewal(of: [.telnyxKeys], database: $0, box: both, log: .none).run()
+      }
+      #expect(renewed == expected)
     }
     let sealed = try #require(try await house.sql("SELECT telnyx_api_key_sealed FROM sms_configs").first?.bytes(0))
     let context = SMSConfigStore.context(organization.id)

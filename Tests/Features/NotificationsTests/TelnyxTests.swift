@@ -47,7 +47,7 @@ private struct Scene: Sendable {
 
   init() async throws {
     let keys = TelnyxKeys(base64: [Account().publicKey, account.publicKey])
-    house = try await House { database, _ in TelnyxRoutes(database: database, keys: keys).routes }
+    house = try await House(providers: .only { $0.telnyx = keys })
     organization = try await house.organization()
     delivery = UUID.v4()
     try await house.sql(
@@ -182,7 +182,7 @@ private struct Scene: Sendable {
     for body in ["", "[]", "{}", #"{"data":{"event_type":"message.sent","payload":{"id":""}}}"#, "{"] {
       #expect(try await scene.send(body).status == 400)
     }
-    let bare = try await House { database, _ in TelnyxRoutes(database: database, keys: nil).routes }
+    let bare = try await House()
     let refused = try await bare.call(
       .post, "/api/webhooks/telnyx", as: nil, "{}",
       headers: [("telnyx-signature-ed25519", "AAAA"), ("telnyx-timestamp", "1767268800")])

@@ -1,7 +1,9 @@
 import Basics
+import ColdChain
 import FeatureSupport
 import JSON
 import PostgreSQL
+import Readings
 import Testing
 
 @Suite(.serialized) struct OverviewTests {
@@ -14,6 +16,7 @@ import Testing
       SELECT now() - n * interval '10 minutes', $1, $2, gen_random_uuid(), t, 'ttn'
       FROM unnest($3::float8[]) WITH ORDINALITY AS r (t, n)
       """, [.uuid(organization.id), .uuid(unit), .doubles(celsius)])
+    try await house.markHours()
   }
 
   @Test func `statistics say how units stand, and what share of the last day was in range`() async throws {
@@ -48,6 +51,33 @@ import Testing
     #expect(changed.status == 200)
     let answer = try await house.call(.get, organization.path + "/stats", as: organization.owner)
     #expect(answer.json["compliancePercentage"]?.double == 100)
+  }
+
+  @Test func `whole hours are counted as they were rolled up, and the rest one by one`() async throws {
+    let seed = UInt64.random(in: 1...1_000_000)
+    print("seed \(seed)")
+    var random = SplitMix(seed: seed)
+    let house = try await House()
+    let organization = try await house.organization()
+    _ = try await house.call(.put, organization.sitePath, as: organization.owner, #"{"timezone":"Asia/Kolkata"}"#)
+    let celsius = (0..<200).map { _ in Double.random(in: -3...10, using: &random) }
+    try await fill(house, organization, organization.unit, celsius)
+    func compliance() async throws -> Double? {
+      try await house.call(.get, organization.path + "/stats", as: organization.owner).json["compliancePercentage"]?
+        .double
+    }
+    let single = try await compliance()
+    #expect(single != nil)
+    try await house.run { _ = try await RollupJob(database: $0).run(at: WallClock.system.now() + .minutes(1)) }
+    #expect(try await compliance() == single, "seed \(seed)")
+    // An hour of the morning has changed since.
+    try await house.sql(
+      "INSERT INTO rollup_marks (unit_id, hour, organization_id, due_at) SELECT id, $1, organization_id, now() FROM units",
+      [.timestamp((WallClock.system.now() - .hours(9)).hour)])
+    #expect(try await compliance() == single, "seed \(seed)")
+    try await house.sql("DELETE FROM rollup_marks")
+    try await house.sql("UPDATE unit_rollups_hourly SET inside = 0")
+    #expect(try await compliance() != single)
   }
 
   @Test func `an overview tells of every site and of the newest alerts`() async throws {

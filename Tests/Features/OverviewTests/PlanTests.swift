@@ -52,6 +52,23 @@ import Testing
     FROM (SELECT * FROM units LIMIT 2000) u, generate_series(1, 100) n
     """,
     """
+    INSERT INTO unit_rollups_hourly (unit_id, bucket, organization_id, count, sum_temperature, outside_microseconds,
+      judged_microseconds, covered_microseconds)
+    SELECT id, date_trunc('hour', now()) - n * interval '1 hour', organization_id, 6, 24, 0, 3600000000, 3600000000
+    FROM (SELECT * FROM units LIMIT 2000) u, generate_series(1, 100) n
+    """,
+    """
+    INSERT INTO unit_rollups_daily (unit_id, day, organization_id, starts_at, ends_at, count, sum_temperature,
+      outside_microseconds, judged_microseconds, covered_microseconds)
+    SELECT id, current_date - n, organization_id, current_date - n, current_date - n + 1, 144, 24, 0, 0, 0
+    FROM (SELECT * FROM units LIMIT 2000) u, generate_series(1, 100) n
+    """,
+    """
+    INSERT INTO rollup_marks (unit_id, hour, organization_id, due_at)
+    SELECT id, date_trunc('hour', now()) - n * interval '1 hour', organization_id, now()
+    FROM (SELECT * FROM units LIMIT 2000) u, generate_series(0, 4) n
+    """,
+    """
     INSERT INTO alerts (organization_id, unit_id, alert_type, severity, triggered_at, status, resolved_at)
     SELECT organization_id, id, 'door_open', 'warning', now() - n * interval '1 hour',
       CASE n WHEN 1 THEN 'active' ELSE 'resolved' END, CASE n WHEN 1 THEN NULL ELSE now() END
@@ -74,19 +91,23 @@ import Testing
     let alerts: [Value] = [organization] + Array(repeating: .null, count: 9) + [100, 0]
     let ofUnit: [Value] = alerts.enumerated().map { $0.offset == 4 ? .uuid(unit) : $0.element }
     let place: [Value] = [.timestamp(now), .uuid(unit)]
+    let rolledUp: [Value] = [.uuid(unit), organization, .timestamp(now - .days(30)), .timestamp(now), .double(3600)]
     return [
       ("readings of a unit", ReadingStore.page(descending: false, next: false), readings),
       ("readings of a unit, newest first", ReadingStore.page(descending: true, next: false), readings),
       ("more readings of a unit", ReadingStore.page(descending: false, next: true), readings + place),
       (
-        "temperatures of a unit", BucketStore.temperatures,
-        [organization, .uuid(unit), .timestamp(now - .days(1)), .timestamp(now)]
+        "temperatures of a unit", RollupStore.temperatures,
+        [organization, .uuid(unit), .timestamp(now - .days(1)), .timestamp(now), 256]
       ),
+      ("hours of a unit", BucketStore.rolledUp(.hour) ?? "", rolledUp),
+      ("days of a unit", BucketStore.rolledUp(.day) ?? "", rolledUp),
       ("alerts", AlertReads.page(ofUnit: false, next: false), alerts),
       ("more alerts", AlertReads.page(ofUnit: false, next: true), alerts + place),
       ("alerts of a unit", AlertReads.page(ofUnit: true, next: false), ofUnit),
       ("units", UnitStore.listing, [organization, .null, .null, .null]),
       ("due units", UnitStateStore.lockDue(at: now, limit: 500).0, [.timestamp(now), 500]),
+      ("statistics", OverviewStore.statistics, [organization, .timestamp(now)]),
       ("overview", OverviewStore.overview, [organization, .timestamp(now)]),
       (
         "audit log", AuditStore.listing, [organization] + Array(repeating: .null, count: 11) + [100]
@@ -95,7 +116,8 @@ import Testing
   }
 
   private static let large: Set<Substring> = [
-    "units", "unit_states", "unit_limits", "alerts", "event_logs",
+    "units", "unit_states", "unit_limits", "alerts", "event_logs", "unit_rollups_hourly", "unit_rollups_daily",
+    "rollup_marks",
   ]
 
   /// The large tables that a plan reads from end to end.
@@ -154,6 +176,7 @@ extension Value {
     case .uuid(let id): "'\(id)'"
     case .timestamp(let instant): "'\(instant.rfc3339)'"
     case .int(let number): "\(number)"
+    case .double(let number): "\(number)"
     default: "NULL"
     }
   }

@@ -1,6 +1,8 @@
 import Basics
+import Crypto
 import FeatureSupport
 import HTTP
+import Identity
 import JSON
 import PostgreSQL
 import Testing
@@ -43,6 +45,23 @@ import Testing
     #expect(try row.bytes(0).firstRange(of: Array(FakeState.key.utf8)) == nil)
     let logged = try await world.lines("SELECT after::text FROM event_logs WHERE entity_type = 'ttn_connection'")
     #expect(logged.count == 1 && !logged[0].contains("api_key_encrypted"))
+  }
+
+  @Test func `a new encryption key takes over, and then the old one can go`() async throws {
+    let (old, new) = ([UInt8](repeating: 7, count: 32), [UInt8](repeating: 8, count: 32))
+    let world = try await World(isConnected: false, secrets: SecretBox(keys: [old]))
+    try await world.connect()
+    let both = try #require(SecretBox(keys: [new, old]))
+    for expected in [1, 0] {
+      let renewed = try await world.house.run {
+        try await SealRenewal(of: [.stackKeys], database: $0, box: both, log: .none).run()
+      }
+      #expect(renewed == expected)
+    }
+    let row = try #require(try await world.house.sql("SELECT id, api_key_encrypted FROM ttn_connections").first)
+    let (id, sealed) = (try row.uuid(0), try row.bytes(1))
+    #expect(
+      SecretBox(keys: [new])?.open(sealed, context: TTNConnection.keyContext(id)) == Array(FakeState.key.utf8))
   }
 
   @Test func `what is not named stays, and another cluster needs the key again`() async throws {

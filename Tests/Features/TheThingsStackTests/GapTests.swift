@@ -29,11 +29,8 @@ import Testing
   }
 
   @Test func `the stretches are the gap, whole and without overlap`() {
-    var seed: UInt64 = 20_261_121
-    func random(_ count: UInt64) -> Int64 {
-      seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      return Int64((seed >> 33) % count)
-    }
+    var numbers = SplitMix(seed: 20_261_121)
+    func random(_ count: Int64) -> Int64 { Int64.random(in: 0..<count, using: &numbers) }
     for _ in 0..<500 {
       let first = random(100)
       let range = first...(first + random(40))

@@ -41,18 +41,14 @@ final class World: Sendable {
       http: HTTPClient(), secrets: secrets, url: fake.url, publicURL: Self.publicURL, clock: WallClock { World.start })
     self.stack = stack
     let found = Mutex<StoredUplinks?>(nil)
-    house = try await House(writing: { database, keys, loop in
-      let ingest = IngestRoutes(
-        database: database, keys: keys, home: loop, clock: .system, log: .none, metrics: Metrics())
-      found.withLock { $0 = ingest.stored }
-      let gate = Gate(
-        authenticator: Authenticator(.local, database: database, log: .none) { _ in throw NoNetwork() }, keys: keys,
-        limiter: .off, database: database)
-      return ingest.routes + TTNConnectionRoutes(database: database, stack: stack).routes(gate)
-        + TTNDeviceRoutes(database: database, stack: stack).routes(gate)
-        + GatewayRoutes(database: database, stack: stack).routes(gate)
-        + DeviceRecordRoutes(database: database, stack: stack).routes(gate)
-    })
+    house = try await House(
+      providers: .only { $0.stack = stack },
+      writing: { database, keys, loop in
+        let ingest = IngestRoutes(
+          database: database, keys: keys, home: loop, clock: .system, log: .none, metrics: Metrics())
+        found.withLock { $0 = ingest.stored }
+        return ingest.routes
+      })
     guard let door = found.withLock({ $0 }) else { throw NoNetwork() }
     self.door = door
     gaps = GapJob(database: house.database, metrics: metrics)

@@ -1,3 +1,4 @@
+import Basics
 import Testing
 
 @testable import HTTP
@@ -174,7 +175,7 @@ struct RequestParserTests {
   func fuzz() {
     let seed = UInt64.random(in: 0...UInt64.max)
     print("seed \(seed)")
-    var random = SplitMix(state: seed)
+    var random = SplitMix(seed: seed)
     let corpus = (Self.accepted.map(\.0) + Self.malformed).map { Array($0.utf8) }
     for _ in 0..<20_000 {
       var bytes = corpus[Int(random.next() % UInt64(corpus.count))]
@@ -191,18 +192,5 @@ struct RequestParserTests {
       let second = Int(random.next() % UInt64(bytes.count - cut))
       #expect(outcome(bytes, pieces: [cut, second]) == outcome(bytes, pieces: []), "seed \(seed): \(bytes)")
     }
-  }
-}
-
-/// Vigna's splitmix64: the same numbers for the same seed.
-struct SplitMix {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-    return z ^ z >> 31
   }
 }

@@ -1,3 +1,4 @@
+import Basics
 import JSON
 import Testing
 
@@ -236,7 +237,7 @@ struct GrammarCase: Sendable, CustomTestStringConvertible {
 
   @Test("a changed byte never crashes, and what is read still holds together")
   func mutations() {
-    var random = Seed.next()
+    var random = SplitMix.next()
     let text = Array(Samples.uplink.utf8)
     let marks = Array("{}[]\",:\\0-.eE+u\u{7F}".utf8) + [0x00, 0x1F, 0x80, 0xC0, 0xE0, 0xED, 0xF4, 0xFF]
     for _ in 0..<4000 {

@@ -1,3 +1,4 @@
+import Basics
 import Glibc
 import JSON
 import Testing
@@ -41,7 +42,7 @@ import Testing
   }
 
   @Test("doubles are those of strtod, to the last bit") func doubles() throws {
-    var random = Seed.next()
+    var random = SplitMix.next()
     for _ in 0..<20_000 {
       let text = NumberTests.number(&random)
       let expected = strtod(text, nil)
@@ -51,7 +52,7 @@ import Testing
   }
 
   @Test("a double written is the double read") func roundTrip() throws {
-    var random = Seed.next()
+    var random = SplitMix.next()
     for _ in 0..<20_000 {
       let value = Double(bitPattern: random.next())
       let text = JSONWriter.bytes { $0.number(value) }
@@ -71,7 +72,7 @@ import Testing
     #expect(try JSONValue.parse("9007199254740993.00000000000000000000001").double == 9_007_199_254_740_994)
   }
 
-  private static func number(_ random: inout Seed) -> String {
+  private static func number(_ random: inout SplitMix) -> String {
     func digits(_ count: ClosedRange<Int>) -> String {
       (0..<Int.random(in: count, using: &random)).map { _ in "\(Int.random(in: 0...9, using: &random))" }.joined()
     }

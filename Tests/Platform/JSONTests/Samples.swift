@@ -1,23 +1,13 @@
+import Basics
 import JSON
 import Testing
 
-/// A generator whose seed is printed, and taken from the environment variable SEED to repeat a run.
-struct Seed: RandomNumberGenerator {
-  private var state: UInt64
-
-  static func next(_ function: StaticString = #function) -> Seed {
+extension SplitMix {
+  /// Its seed is printed, and taken from the environment variable SEED to repeat a run.
+  static func next(_ function: StaticString = #function) -> SplitMix {
     let seed = Environment.seed ?? UInt64.random(in: 0...UInt64.max)
     print("\(function): SEED=\(seed)")
-    return Seed(state: seed)
-  }
-
-  /// SplitMix64.
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-    return z ^ z >> 31
+    return SplitMix(seed: seed)
   }
 }
 

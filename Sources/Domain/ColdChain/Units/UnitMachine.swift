@@ -207,15 +207,6 @@ public struct UnitMachine: Sendable {
     }
   }
 
-  /// Since when the link is late or lost. Nil while live, or when nothing was ever expected.
-  public var linkSince: Instant? {
-    switch state.link {
-    case .late: lateAt
-    case .lost: lostAt
-    case .live, .never: nil
-    }
-  }
-
   private mutating func judgeLink(at now: Instant, into transitions: inout [Transition]) {
     let link = link(at: now)
     guard link != state.link else { return }

@@ -84,7 +84,8 @@ extension Schema {
     .integer("siteCount"), .integer("unitCount"),
   ]
 
-  static let purged = Schema.object("Purged", [.bool("success"), .integer("deletedRows")])
+  /// Not `done`: the rest is deleted in the next minutes.
+  static let purged = Schema.object("Purged", [.bool("success"), .integer("deletedRows"), .bool("done")])
 
   static let adminUser = Schema.object(
     "AdminUser",

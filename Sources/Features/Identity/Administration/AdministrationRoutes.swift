@@ -7,12 +7,14 @@ import PostgreSQL
 /// For the super admins of the platform.
 public struct AdministrationRoutes: Sendable {
   let store: AdministrationStore
+  let purges: OrganizationPurge
   let keys: APIKeys
   let queues: [WorkQueue]
 
   /// `queues`: what waits to be done, in this process and in the database.
   public init(database: Database, keys: APIKeys, queues: [WorkQueue]) {
     store = AdministrationStore(database: database)
+    purges = OrganizationPurge(database: database)
     self.keys = keys
     self.queues = queues
   }
@@ -117,11 +119,14 @@ public struct AdministrationRoutes: Sendable {
   }
 
   @Sendable func purge(_ request: Request, _ scope: PlatformScope, _ name: String) async throws -> Response {
-    let count = try await store.purge(try request.uuid("organizationId"), confirming: name, scope, request)
+    let id = try request.uuid("organizationId")
+    try await purges.begin(id, confirming: name, scope, request)
+    let progress = try await purges.run(id, within: .seconds(20))
     return .json { json in
       json.object { json in
         json.field("success", true)
-        json.field("deletedRows", count)
+        json.field("deletedRows", progress.rows)
+        json.field("done", progress.isOver)
       }
     }
   }
@@ -136,6 +141,6 @@ public struct AdministrationRoutes: Sendable {
     let rows = try await store.log(wanted, scope)
     let response = Response.rows(rows.json)
     guard rows.count == wanted.limit, let last = rows.last else { return response }
-    return response.with(.link, request.next(cursor: try last.int("seq")))
+    return response.with(.link, request.next(after: try last.int("seq")))
   }
 }

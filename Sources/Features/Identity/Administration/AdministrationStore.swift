@@ -78,13 +78,14 @@ struct AdministrationStore: Sendable {
     return !rows.isEmpty
   }
 
-  /// No row when there is no such organization that was deleted softly.
+  /// No row when there is no such organization that was deleted softly, or its deletion for good has begun.
   func restore(_ id: UUID, _ scope: PlatformScope, _ request: Request) async throws -> Rows {
     try await database.pipeline([
       (
         """
         WITH old AS (
-          SELECT * FROM organizations WHERE id = $1 AND deleted_at IS NOT NULL FOR UPDATE
+          SELECT * FROM organizations o WHERE id = $1 AND deleted_at IS NOT NULL
+            AND NOT EXISTS (SELECT FROM organization_purges p WHERE p.about_organization = o.id) FOR UPDATE
         ), o AS (
           UPDATE organizations t SET deleted_at = NULL, updated_at = $3 FROM old WHERE t.id = old.id RETURNING t.*
         )
@@ -96,32 +97,6 @@ struct AdministrationStore: Sendable {
       ),
       ("SELECT " + Self.columns + " FROM organizations o WHERE o.id = $1 AND o.deleted_at IS NULL", [.uuid(id)]),
     ])[1]
-  }
-
-  /// Deletes everything of it for good and returns how many rows that was. 404 without such an organization; 409
-  /// unless it was deleted softly before; 400 when `name` is not its name. Its last hash stays in the platform's log.
-  func purge(_ id: UUID, confirming name: String, _ scope: PlatformScope, _ request: Request) async throws -> Int64 {
-    try await database.transaction { connection in
-      let found = try await connection.query(
-        "SELECT name, deleted_at IS NOT NULL FROM organizations WHERE id = $1 FOR UPDATE", [.uuid(id)])
-      guard let row = found.first else { throw HTTPError.notFound("Organization") }
-      guard try row.bool(1) else {
-        throw HTTPError.conflict("Delete the organization softly first", code: "PRECONDITION_FAILED")
-      }
-      guard try row.text(0) == name else {
-        throw HTTPError.validation([HTTPError.Detail(path: "confirmName", message: "is not the organization's name")])
-      }
-      let rows = try await connection.query(
-        """
-        WITH head AS (
-          SELECT seq, encode(event_hash, 'hex') AS hash FROM event_log_heads WHERE organization_id = $1
-        ), gone AS MATERIALIZED (SELECT purge_organization($1) AS count FROM (SELECT count(*) FROM head) one)
-        SELECT gone.count, append_platform_log($2, 'organization.purged', $1, NULL,
-          jsonb_build_object('name', $3::text, 'rows', gone.count, 'entries', head.seq, 'lastHash', head.hash))
-        FROM gone LEFT JOIN head ON true
-        """, [.uuid(id), Audit.author(scope.principal, request), .text(name)], timeout: .minutes(10))
-      return try rows.first?.int(0) ?? 0
-    }
   }
 
   // MARK: - Users

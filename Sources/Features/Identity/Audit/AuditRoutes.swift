@@ -24,7 +24,7 @@ public struct AuditRoutes: Sendable {
     let rows = try await store.list(wanted, scope)
     let response = Response.rows(rows.json)
     guard rows.count == wanted.limit, let last = rows.last else { return response }
-    return response.with(.link, request.next(cursor: try last.int("seq")))
+    return response.with(.link, request.next(after: try last.int("seq")))
   }
 
   @Sendable func verify(_ request: Request, _ scope: OrganizationScope) async throws -> Response {
