@@ -29,7 +29,7 @@ struct OutageTests {
     (
       "says nothing (SIGSTOP)",
       { place, meanwhile in
-        let processes = place.databaseProcesses()
+        let processes = place.cluster.processes()
         for process in processes { kill(process, SIGSTOP) }
         defer { for process in processes { kill(process, SIGCONT) } }
         try meanwhile()
