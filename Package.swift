@@ -145,7 +145,7 @@ let testTargets: [Target] = [
   tests(of: "Readings", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Alerts", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Monitoring", in: "Features", with: ["FeatureSupport"]),
-  tests(of: "Ingest", in: "Features", with: ["FeatureSupport"]),
+  tests(of: "Ingest", in: "Features", with: ["FeatureSupport", "CPostgreSQL"]),
   tests(of: "Operations", in: "Features", with: ["Basics", "HTTP", "Telemetry"]),
   tests(of: "Overview", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Notifications", in: "Features", with: ["FeatureSupport", "COpenSSL"]),

@@ -112,7 +112,7 @@ class PostgreSQL:
     def __init__(self):
         versions = sorted(os.listdir("/usr/lib/postgresql"), key=int)
         self.programs = f"/usr/lib/postgresql/{versions[-1]}/bin"
-        self.folder = tempfile.mkdtemp(prefix="freshtrack-benchmark-", dir="/var/tmp")
+        self.folder = tempfile.mkdtemp(prefix="freshtrack-benchmark-", dir=os.environ.get("BENCHMARK_FOLDER", "/var/tmp"))
         atexit.register(shutil.rmtree, self.folder, True)
         self.user = []
         if os.getuid() == 0:
@@ -130,9 +130,11 @@ class PostgreSQL:
         self.command = command
         self.up()
 
-    def up(self):
+    def up(self, settings=()):
+        """With further settings until it is taken down again."""
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self.process = start(self.command, cwd="/", **quiet)
+        more = [word for setting in settings for word in ("-c", setting)]
+        self.process = start(self.command + more, cwd="/", **quiet)
         while subprocess.run([f"{self.programs}/pg_isready", "-q"], env=self.environment).returncode:
             time.sleep(0.05)
 
@@ -142,10 +144,17 @@ class PostgreSQL:
     def url(self, database="freshtrack"):
         return f"host={self.folder} user=postgres dbname={database}"
 
+    def psql(self, text, database):
+        return [f"{self.programs}/psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", text]
+
     def sql(self, text, database="freshtrack"):
-        command = [f"{self.programs}/psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", text]
+        command = self.psql(text, database)
         done = subprocess.run(command, env=self.environment, check=True, capture_output=True, text=True)
         return done.stdout.strip()
+
+    def begin(self, text, database):
+        """The same without waiting for it."""
+        return start(self.psql(text, database), env=self.environment, stdout=subprocess.DEVNULL)
 
     def cpu_seconds(self):
         """Of the server and all of its backends, those that have ended too."""
@@ -186,9 +195,9 @@ class Program:
         stop(self.process)
 
 
-def freshtrack(cluster, *words):
+def freshtrack(cluster, *words, database="freshtrack"):
     """The answer of a command that writes JSON."""
-    environment = {**os.environ, "DATABASE_URL": cluster.url(), "AUTH_MODE": "local"}
+    environment = {**os.environ, "DATABASE_URL": cluster.url(database), "AUTH_MODE": "local"}
     done = subprocess.run([Program.path, *words], env=environment, check=True, capture_output=True, text=True)
     return json.loads(done.stdout) if "--json" in words else done.stdout
 

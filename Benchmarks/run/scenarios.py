@@ -17,25 +17,25 @@ RIVALS = os.environ["RIVALS"]
 
 
 class House:
-    """A migrated database with one organization: 2,000 units with a sensor each."""
+    """A migrated database with one organization: 2,000 units with a sensor each, unless another number is asked for."""
 
-    def __init__(self):
-        self.cluster = machine.PostgreSQL()
-        self.cluster.sql("CREATE DATABASE freshtrack", database="postgres")
-        machine.freshtrack(self.cluster, "migrate")
-        made = machine.freshtrack(
-            self.cluster, "org", "create", "--name", "Benchmark", "--owner-email", "a@example.com", "--json"
-        )
+    def __init__(self, cluster=None, database="freshtrack", devices=DEVICES):
+        self.cluster = cluster or machine.PostgreSQL()
+        self.database = database
+        self.cluster.sql(f"CREATE DATABASE {database}", database="postgres")
+        self.command("migrate")
+        made = self.command("org", "create", "--name", "Benchmark", "--owner-email", "a@example.com", "--json")
         self.organization = made["organizationId"]
         self.keys = {
-            scope: machine.freshtrack(
-                self.cluster, "apikey", "create", "--org", self.organization, "--scope", scope, "--json"
-            )["key"]
+            scope: self.command("apikey", "create", "--org", self.organization, "--scope", scope, "--json")["key"]
             for scope in ("ingest", "read")
         }
-        self.furnish()
+        self.furnish(devices)
 
-    def furnish(self):
+    def command(self, *words):
+        return machine.freshtrack(self.cluster, *words, database=self.database)
+
+    def furnish(self, devices):
         self.cluster.sql(
             f"""
             WITH o AS (SELECT '{self.organization}'::uuid AS id),
@@ -44,7 +44,7 @@ class House:
               SELECT organization_id, id, 'Area' FROM s RETURNING *)
             INSERT INTO units (organization_id, area_id, name, unit_type, temp_unit, temp_min, temp_max)
               SELECT organization_id, id, 'Unit ' || n, 'fridge', 'C', -30, 30
-              FROM a, generate_series(0, {DEVICES - 1}) n;
+              FROM a, generate_series(0, {devices - 1}) n;
             INSERT INTO unit_limits (organization_id, unit_id, valid_from, temp_min, temp_max, hysteresis,
                 confirm_seconds_door_closed, confirm_seconds_door_open, expected_interval_seconds)
               SELECT organization_id, id, '-infinity', temp_min, temp_max, 0.5, 600, 1200, 1200 FROM units;
@@ -58,9 +58,10 @@ class House:
             INSERT INTO device_assignments (organization_id, device_id, unit_id, assigned_from)
               SELECT d.organization_id, d.id, u.id, now() - interval '1 day' FROM devices d
               JOIN units u ON u.name = replace(d.name, 'Sensor', 'Unit');
-            """
+            """,
+            self.database,
         )
-        self.cluster.sql("ANALYZE")
+        self.cluster.sql("ANALYZE", self.database)
 
 
 def line(name, run):
@@ -99,10 +100,11 @@ def health(house, rounds, seconds):
     return results
 
 
-def simulate(pid, port, key, seconds, rate=0):
+def simulate(pid, port, key, seconds, rate=0, devices=DEVICES, count=None):
     """The program's own simulator: real uplinks, every one different, from one thread."""
     command = [machine.Program.path, "simulate", "--url", f"http://127.0.0.1:{port}", "--key", key, "--json"]
-    command += ["--rate", str(rate), "--devices", str(DEVICES), "--connections", str(CONNECTIONS), "--pipeline", "1"]
+    command += ["--rate", str(rate), "--devices", str(devices), "--connections", str(CONNECTIONS), "--pipeline", "1"]
+    command += ["--count", str(count)] if count else []
     before = machine.cpu_seconds(pid)
     start = os.times()
     done = subprocess.run([*command, "--duration", f"{seconds}s"], check=True, capture_output=True, text=True)

@@ -140,3 +140,17 @@ public func withDatabase<R: Sendable>(
 
 /// Removes a directory of a test and what is in it.
 public func removeTree(_ path: String) { try? FileManager.default.removeItem(atPath: path) }
+
+extension PrivateCluster {
+  /// The process that started first, and all that it started.
+  public func processes() -> [pid_t] {
+    let text = try? String(contentsOfFile: directory + "/postmaster.pid", encoding: .utf8)
+    guard let main = text?.split(separator: "\n").first.flatMap({ pid_t($0) }) else { return [] }
+    let all = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+    let children = all.compactMap { pid_t($0) }.filter { process in
+      let status = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
+      return status?.split(separator: ")").last?.split(separator: " ").dropFirst().first.flatMap { pid_t($0) } == main
+    }
+    return [main] + children
+  }
+}

@@ -46,21 +46,9 @@ final class Installation: Sendable {
 
   func command(_ sql: String) throws { try TestCluster.command(url, sql) }
 
-  /// The process that started first, and all that it started.
-  func databaseProcesses() -> [pid_t] {
-    let text = try? String(contentsOfFile: cluster.directory + "/postmaster.pid", encoding: .utf8)
-    guard let main = text?.split(separator: "\n").first.flatMap({ pid_t($0) }) else { return [] }
-    let all = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
-    let children = all.compactMap { pid_t($0) }.filter { process in
-      let status = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
-      return status?.split(separator: ")").last?.split(separator: " ").dropFirst().first.flatMap { pid_t($0) } == main
-    }
-    return [main] + children
-  }
-
   /// As a power cut or the kernel's own killer would.
   func killDatabase() {
-    for process in databaseProcesses() { Foundation.kill(process, SIGKILL) }
+    for process in cluster.processes() { Foundation.kill(process, SIGKILL) }
     cluster.crash()
   }
 
@@ -85,9 +73,10 @@ final class Installation: Sendable {
   var url: String { cluster.url(database: "freshtrack") }
   var target: HTTPTarget { get throws { try HTTPTarget("http://127.0.0.1:\(port)") } }
 
-  /// Beside the program of the tests.
+  /// Beside the program of the tests, unless another build of it is to be tried.
   private static var program: URL {
-    URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+    if let path = ProcessInfo.processInfo.environment["FRESHTRACK_PROGRAM"] { return URL(fileURLWithPath: path) }
+    return URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
       .appendingPathComponent("freshtrack")
   }
 

@@ -6,6 +6,8 @@ import Testing
 
 /// How often in one run. `scripts/torture` asks for more than the build does.
 private let kills = ProcessInfo.processInfo.environment["FRESHTRACK_KILLS"].flatMap { Int($0) } ?? 10
+/// Uplinks a second.
+private let rate = ProcessInfo.processInfo.environment["FRESHTRACK_RATE"].flatMap { Int($0) } ?? 400
 
 @Suite("Killed without warning", .serialized)
 struct KillTests {
@@ -14,17 +16,17 @@ struct KillTests {
     let account = try await blocking {
       let place = try Installation()
       defer { place.remove() }
-      let storm = try Storm(place)
+      let storm = try Storm(place, rate: rate)
       let (_, eui) = try storm.beginExcursion("kills")
       for round in 1...kills {
         // Every third time the server is killed while it writes to its spool, and finds a torn end there.
         guard round % 3 == 0 else {
-          try storm.more(.random(in: 1...150))
+          try storm.more(.random(in: 1...150) * rate / 400)
           try storm.replaceServer()
           continue
         }
         place.killDatabase()
-        try storm.more(.random(in: 50...150), "without a database")
+        try storm.more(.random(in: 50...150) * rate / 400, "without a database")
         try storm.replaceServer {
           try Self.tear(place.spool)
           if round % 2 == 0 { try place.startDatabase() }
@@ -38,6 +40,7 @@ struct KillTests {
       try storm.more()
       return try storm.account()
     }
+    print("\(kills) kills, \(account.acknowledged) acknowledged, none lost: \(account.complaint == nil)")
     #expect(account.acknowledged > 500)
     #expect(account.complaint == nil)
   }

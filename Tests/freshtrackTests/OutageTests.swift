@@ -29,7 +29,7 @@ struct OutageTests {
     (
       "says nothing (SIGSTOP)",
       { place, meanwhile in
-        let processes = place.databaseProcesses()
+        let processes = place.cluster.processes()
         for process in processes { kill(process, SIGSTOP) }
         defer { for process in processes { kill(process, SIGCONT) } }
         try meanwhile()
@@ -105,7 +105,7 @@ struct OutageTests {
     }
     #expect(account.complaint == nil)
     #expect(account.spooled > 0)
-    // Half of that is promised; the machine is busy with tests.
+    // Half of that is promised, which `PatienceTests` hold; the machine is busy with tests.
     #expect(account.slowest < .seconds(5), "the sender waits no longer")
   }
 

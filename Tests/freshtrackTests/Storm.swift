@@ -53,16 +53,33 @@ final class Storm {
     ports.flatMap { place.text(of: "acknowledged-\($0)").components(separatedBy: "\n").dropLast() }
   }
 
+  /// How far the files of what is acknowledged have been read, and the lines until there: they become long.
+  private var counted: [UInt16: (end: UInt64, lines: Int)] = [:]
+
+  private func acknowledgedCount() throws -> Int {
+    for port in ports {
+      var (end, lines) = counted[port] ?? (0, 0)
+      guard let file = FileHandle(forReadingAtPath: "\(place.root)/acknowledged-\(port)") else { continue }
+      try file.seek(toOffset: end)
+      let new = try file.readToEnd() ?? Data()
+      try file.close()
+      end += UInt64(new.count)
+      lines += new.count { $0 == 0x0A }
+      counted[port] = (end, lines)
+    }
+    return counted.values.reduce(0) { $0 + $1.lines }
+  }
+
   /// Returns when so many more uplinks are acknowledged.
   func more(_ count: Int = 200, _ what: String = "") throws {
-    let goal = acknowledged().count + count
+    let goal = try acknowledgedCount() + count
     try place.until(
       "\(count) more are acknowledged \(what): \(place.text(of: "simulator-\(place.port).log").suffix(200))"
     ) {
       if !server.isRunning {
         throw Broken(description: "\(what): \(place.text(of: "server-\(servers - 1).log").suffix(2000))")
       }
-      return acknowledged().count >= goal
+      return try acknowledgedCount() >= goal
     }
   }
 

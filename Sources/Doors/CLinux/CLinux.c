@@ -63,6 +63,27 @@ int clinux_random(void *bytes, size_t count) {
 }
 
 static _Thread_local void *thread_loop;
+// Zero on every thread of the program itself.
+static _Thread_local uint64_t standing, ahead;
 
 void *clinux_thread_loop(void) { return thread_loop; }
-void clinux_set_thread_loop(void *loop) { thread_loop = loop; }
+void clinux_set_thread_loop(void *loop) {
+  thread_loop = loop;
+  if (!loop) standing = ahead = 0;
+}
+
+uint64_t clinux_monotonic(void) {
+  if (standing) return standing;
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec + ahead;
+}
+
+void clinux_set_thread_time(uint64_t nanoseconds) {
+  uint64_t seen = clinux_monotonic();
+  standing = ahead = 0;
+  if (nanoseconds)
+    standing = nanoseconds;
+  else
+    ahead = seen - clinux_monotonic();
+}

@@ -11,11 +11,14 @@ enum IngestDoor: RawRepresentable, Sendable {
   case chirpStack(ChirpStackEvent?)
   /// `POST /api/ingest/readings`
   case readings
+  /// The same as `application/x-ndjson`: some lines of it.
+  case readingLines
 
   init?(rawValue: UInt8) {
     switch rawValue {
     case 1: self = .theThingsStack
     case 2: self = .readings
+    case 3: self = .readingLines
     case 16: self = .chirpStack(nil)
     default:
       guard let event = ChirpStackEvent.allCases.first(where: { $0.number == rawValue }) else { return nil }
@@ -27,6 +30,7 @@ enum IngestDoor: RawRepresentable, Sendable {
     switch self {
     case .theThingsStack: 1
     case .readings: 2
+    case .readingLines: 3
     case .chirpStack(let event): event?.number ?? 16
     }
   }
@@ -47,6 +51,8 @@ enum IngestDoor: RawRepresentable, Sendable {
     case .chirpStack(let event):
       [try Self.message(body, scope, arrivedAt) { .chirpStack($0, event: event, scope, arrivedAt: arrivedAt) }]
     case .readings: try SampleReader.read(body, scope, arrivedAt: arrivedAt)
+    case .readingLines:
+      try body.split(separator: 0x0A).map { .sample(try SampleReader.read(line: $0, arrivedAt: arrivedAt), by: scope) }
     }
   }
 

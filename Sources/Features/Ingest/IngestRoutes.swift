@@ -13,8 +13,6 @@ public struct IngestRoutes: Sendable {
   /// The largest webhook message that is read.
   private static let messageLimit = 256 * 1024
 
-  private let keys: APIKeys
-  private let writer: WriterDoor
   private let reception: Reception
   private let replay: SpoolReplay?
   /// The same door for what is fetched.
@@ -29,12 +27,11 @@ public struct IngestRoutes: Sendable {
     database: Database, keys: APIKeys, home: EventLoop, clock: WallClock, log: Log, metrics: Metrics,
     spool: Spool? = nil, isAway: Bool = false, isReady: @escaping @Sendable () async throws -> Void = {}
   ) {
-    self.keys = keys
     let figures = IngestMetrics(metrics)
     let circuit = Circuit(isAway: isAway, log: log)
-    writer = WriterDoor(
+    let writer = WriterDoor(
       home: home, database: database, clock: clock, log: log, metrics: figures,
-      budget: spool == nil ? .milliseconds(2300) : .milliseconds(1500))
+      budget: Reception.writerLimit(hasSpool: spool != nil))
     let patient = WriterDoor(
       home: home, database: database, clock: clock, log: log, metrics: figures, budget: .seconds(25), triesAgain: false)
     reception = Reception(keys: keys, writer: writer, spool: spool, circuit: circuit, metrics: figures)
@@ -179,13 +176,13 @@ public struct IngestRoutes: Sendable {
     }
   }
 
-  /// Any number of them, one on each line. They are read, stored and answered piece by piece.
+  /// Any number of them, one on each line. They are read, made durable and answered piece by piece.
   @Sendable private func readingLines(_ request: Request, _ body: BodyReader) async throws -> Response {
-    let scope = try await keys.authenticate(request, scope: .ingest)
-    let door = self.writer
+    let reception = reception
+    let sender = try await reception.sender(of: request)
     // What must not be compressed must be said: an answer is to leave before the next line comes.
     return Response.stream(MediaType.ndjson) { writer in
-      let lines = ReadingLines(writer: door, scope: scope, received: request.received)
+      var lines = ReadingLines(reception, request, from: sender)
       try await lines.run(from: body, to: writer)
     }.with("Content-Encoding", "identity")
   }

@@ -5,29 +5,41 @@ import JSON
 
 /// Takes readings that come one on each line, and answers each by a line: `{"line":1,"status":"stored","readingId":"..."}`.
 ///
-/// What was answered as stored is durable, so a sender that is cut off goes on after the last answer; what it sends again is a
-/// duplicate. No more is read than is stored, and no more is stored than the client takes answers of: who does not read the answers
-/// while sending comes to a stop.
+/// What was answered as stored or spooled is durable, so a sender that is cut off goes on after the last answer; what it sends again
+/// is a duplicate. While the database is away the lines go into the spool, piece by piece like those before. No more is read than is
+/// durable, and no more is made durable than the client takes answers of: who does not read the answers while sending comes to a stop.
 struct ReadingLines {
   /// Bytes of a line.
   static let lineMax = 16 * 1024
-  /// Readings in one flush.
+  /// Readings in one flush, and after how many bytes of them there is one: with another line they fit into the spool together.
   private static let flushMax = 1000
+  private static let flushBytesMax = SpoolRecord.bodyMax / 2
 
-  let writer: WriterDoor
-  let scope: IngestScope
-  /// When the request came.
-  let received: Instant
+  let reception: Reception
+  let request: Request
+  private var sender: KeyHolder
+  private var items: [(line: Int, item: Item)] = []
+  private var bytes = 0
+  /// When the last piece came. A stream may last for hours: "now" is not when it began.
+  private var now: Instant
 
   private enum Item {
-    case sample(Sample)
+    /// With its line as it came.
+    case sample(Sample, ArraySlice<UInt8>)
     case wrong(message: String, details: [(path: String, message: String)])
   }
 
-  func run(from body: BodyReader, to answers: BodyWriter) async throws {
+  /// - Parameter sender: whom the key of `request` speaks for.
+  init(_ reception: Reception, _ request: Request, from sender: KeyHolder) {
+    self.reception = reception
+    self.request = request
+    self.sender = sender
+    now = request.received
+  }
+
+  mutating func run(from body: BodyReader, to answers: BodyWriter) async throws {
     let started = MonotonicClock.nanoseconds()
     var split = LineSplitter(lineMax: Self.lineMax)
-    var items: [(line: Int, item: Item)] = []
     var isOpen = true
     while isOpen {
       if let piece = try await body.next() {
@@ -36,25 +48,24 @@ struct ReadingLines {
         split.finish()
         isOpen = false
       }
-      // A stream may last for hours: "now" is not when it began.
-      let elapsed = Int64((MonotonicClock.nanoseconds() &- started) / 1000)
-      let now = received + .microseconds(elapsed)
+      now = request.received + .microseconds(Int64((MonotonicClock.nanoseconds() &- started) / 1000))
       while let line = split.next() {
-        if let item = read(line, now) { items.append((line.number, item)) }
-        if items.count == Self.flushMax, try await !flush(&items, to: answers) { return }
+        if let item = read(line) { items.append((line.number, item)) }
+        bytes += line.bytes?.count ?? 0
+        if items.count == Self.flushMax || bytes >= Self.flushBytesMax, try await !flush(to: answers) { return }
       }
-      if try await !flush(&items, to: answers) { return }
+      if try await !flush(to: answers) { return }
     }
   }
 
   /// Nil for an empty line.
-  private func read(_ line: LineSplitter.Line, _ now: Instant) -> Item? {
+  private func read(_ line: LineSplitter.Line) -> Item? {
     guard let bytes = line.bytes else {
       return .wrong(message: "the line is longer than \(Self.lineMax) bytes", details: [])
     }
     if bytes.allSatisfy({ $0 == 0x20 || $0 == 0x09 }) { return nil }
     do {
-      return .sample(try SampleReader.read(line: bytes, arrivedAt: now))
+      return .sample(try SampleReader.read(line: bytes, arrivedAt: now), bytes)
     } catch let error as InvalidFields {
       return .wrong(message: "the reading is not valid", details: error.details.map { ($0.path, $0.message) })
     } catch {
@@ -62,34 +73,40 @@ struct ReadingLines {
     }
   }
 
-  /// Stores and answers what has gathered. False: the database takes nothing now, and the answer has ended with that.
-  private func flush(_ items: inout [(line: Int, item: Item)], to answers: BodyWriter) async throws -> Bool {
+  /// Makes durable and answers what has gathered. False: nothing takes it now, and the answer has ended with that.
+  private mutating func flush(to answers: BodyWriter) async throws -> Bool {
     guard !items.isEmpty else { return true }
-    let samples = items.compactMap { entry -> Intake? in
-      if case .sample(let sample) = entry.item { .sample(sample, by: scope) } else { nil }
+    let lines = items.compactMap { entry in
+      if case .sample(let sample, let line) = entry.item { (sample, line) } else { nil }
     }
-    var settled: ArraySlice<Settled>
-    do throws(WriteFailure) {
-      settled = samples.isEmpty ? [] : try await writer.write(samples)[...]
-    } catch {
-      try await answers.write(Self.unavailable)
-      return false
+    var outcome = Reception.Outcome.settled([])
+    if !lines.isEmpty {
+      do {
+        sender = try await reception.identified(sender, of: request)
+        outcome = try await reception.take(lines, at: now, from: sender)
+      } catch let error as HTTPError {
+        try await answers.write(Self.last(error))
+        return false
+      }
     }
-    var bytes: [UInt8] = []
+    var settled = if case .settled(let all) = outcome { all[...] } else { ArraySlice<Settled>?.none }
+    var written: [UInt8] = []
     for (line, item) in items {
       var json = JSONWriter(capacity: 96)
       json.object { json in
         json.field("line", line)
         switch item {
-        case .sample: settled.popFirst()?.write(to: &json)
+        case .sample:
+          if let one = settled?.popFirst() { one.write(to: &json) } else { json.field("status", "spooled") }
         case .wrong(let message, let details): Self.write(message, details, &json)
         }
       }
-      bytes += json.bytes
-      bytes.append(0x0A)
+      written += json.bytes
+      written.append(0x0A)
     }
     items.removeAll(keepingCapacity: true)
-    try await answers.write(bytes)
+    bytes = 0
+    try await answers.write(written)
     return true
   }
 
@@ -110,10 +127,18 @@ struct ReadingLines {
   }
 
   /// The last line of an answer that ends before its time.
-  private static let unavailable = """
-    {"error":{"code":"UNAVAILABLE","message":"Lines without an answer are not stored; send them again"}}
-
-    """
+  private static func last(_ error: HTTPError) -> [UInt8] {
+    let isUnavailable = error.code == "UNAVAILABLE"
+    return JSONWriter.bytes { json in
+      json.object { json in
+        json.object("error") { json in
+          json.field("code", error.code)
+          json.field(
+            "message", isUnavailable ? "Lines without an answer are not stored; send them again" : error.message)
+        }
+      }
+    } + [0x0A]
+  }
 }
 
 /// Cuts bytes that come in pieces into lines, and holds no more of a line than it may have.

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Where the time comes from. Passed in, so that tests set it.
@@ -16,9 +17,9 @@ public struct WallClock: Sendable {
 
 /// Nanoseconds of a clock that never steps, from an arbitrary start.
 public enum MonotonicClock {
-  public static func nanoseconds() -> UInt64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
-  }
+  public static func nanoseconds() -> UInt64 { clinux_monotonic() }
+
+  /// On the calling thread it stands at `nanoseconds` from now on, so that a test of a loop decides how time passes. Nil: it goes
+  /// on from where it stands.
+  public static func stand(at nanoseconds: UInt64?) { clinux_set_thread_time(nanoseconds ?? 0) }
 }

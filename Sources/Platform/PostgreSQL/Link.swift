@@ -1,6 +1,7 @@
 import Basics
 import CPostgreSQL
 import Runtime
+import Synchronization
 
 /// The socket of one connection and libpq behind it, driven by the readiness of the event loop. Not more than one
 /// operation at a time. A failure is final: the link is closed and every later call throws it.
@@ -258,7 +259,7 @@ final class Link: ReadinessHandler {
   func cancel(_ number: UInt64, because reason: DatabaseError.Kind) {
     guard operation.isActive, operation.number == number, operation.cancelReason == nil, failure == nil else { return }
     operation.cancelReason = reason
-    guard let cancelHandle else { return fail(Self.cancelled(reason)) }
+    guard let cancelHandle, CancelHandle.begin() else { return fail(Self.cancelled(reason)) }
     operation.cancelIsUnderWay = true
     reactor.schedule(after: .seconds(1)) { [weak self] in
       guard let self, operation.number == number, operation.isActive else { return }
@@ -268,6 +269,7 @@ final class Link: ReadinessHandler {
     reactor.spawn {
       // Its outcome shows in the operation's own result.
       try? await Blocking.run { cancelHandle.cancel() }
+      CancelHandle.end()
       guard self.operation.number == number else { return }
       self.operation.cancelIsUnderWay = false
       if self.waiting?.goal == .cancelRequested { self.resumeWaiting() }
@@ -303,7 +305,8 @@ final class Link: ReadinessHandler {
   }
 }
 
-/// What it takes to ask the server to cancel. It makes a connection of its own for it, and blocks.
+/// What it takes to ask the server to cancel. It makes a connection of its own for it, and blocks, as long as the server says nothing:
+/// so only a few are under way at once, and the threads that block are left to others.
 // @unchecked: libpq fills a PGcancel once and only reads it afterwards; PQcancel may be called from any thread.
 final class CancelHandle: @unchecked Sendable {
   private let handle: OpaquePointer
@@ -314,6 +317,18 @@ final class CancelHandle: @unchecked Sendable {
   }
 
   deinit { PQfreeCancel(handle) }
+
+  private static let underWayMax = 4
+  private static let underWay = Atomic(0)
+
+  /// False: too many are under way already. True is followed by ``end()``.
+  static func begin() -> Bool {
+    if underWay.add(1, ordering: .relaxed).newValue <= underWayMax { return true }
+    end()
+    return false
+  }
+
+  static func end() { underWay.subtract(1, ordering: .relaxed) }
 
   func cancel() {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { message in

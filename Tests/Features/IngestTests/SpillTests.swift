@@ -1,68 +1,12 @@
 import Basics
 import FeatureSupport
 import Foundation
-import HTTP
-import Migrations
-import PostgreSQL
-import Runtime
 import Synchronization
-import Telemetry
-import TestSupport
 import Testing
 
 @testable import Ingest
 
 private typealias Uplink = Kitchen.Uplink
-
-/// A kitchen on a PostgreSQL of its own, which can be taken away, and with a spool.
-private final class Fragile: Sendable {
-  let root = "/tmp/freshtrack-spill-\(getpid())-\(Hex.encode(SecureRandom.bytes(4)))"
-  let cluster: PrivateCluster
-  let spool: Spool
-  let metrics: Metrics
-  let kitchen: Kitchen
-
-  init() async throws {
-    cluster = PrivateCluster(directory: root + "/data", socketDirectory: root)
-    try cluster.start()
-    try TestCluster.command(cluster.url(), "CREATE DATABASE kitchen")
-    let place = try DatabaseConfiguration(url: cluster.url(database: "kitchen"))
-    try await onLoop {
-      let database = Database(place)
-      defer { database.close() }
-      try await Migrator(migrations: Migrations.all).apply(on: database)
-    }
-    let metrics = Metrics()
-    self.metrics = metrics
-    let spool = try Spool(path: root + "/spool", bytesMax: 64 << 20, metrics: metrics)
-    self.spool = spool
-    kitchen = try await Kitchen(on: place, spool: spool, metrics: metrics)
-  }
-
-  deinit {
-    spool.close()
-    cluster.stop()
-    removeTree(root)
-  }
-
-  /// Looks every 20 ms, for at most 20 s.
-  func until(_ what: String, _ condition: () async throws -> Bool) async throws {
-    for _ in 0..<1000 {
-      if try await condition() { return }
-      try await Task.sleep(for: .milliseconds(20))
-    }
-    Issue.record("not within 20 s: \(what)")
-  }
-
-  func untilDrained() async throws {
-    try await until("the spool is empty") { spool.figures.depth == 0 }
-  }
-
-  func figure(_ name: String) -> Double? {
-    String(decoding: metrics.render(.prometheus), as: UTF8.self).split(separator: "\n")
-      .first { $0.hasPrefix(name + " ") }.flatMap { Double($0.dropFirst(name.count + 1)) }
-  }
-}
 
 extension Kitchen {
   /// A sensor that was late, or that a clock made so, has alerts of its own.

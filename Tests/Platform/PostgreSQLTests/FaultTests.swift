@@ -49,6 +49,49 @@ import Testing
     }
   }
 
+  @Test func `a server that says nothing does not keep all the threads on which something may block`() async throws {
+    let root = "/tmp/freshtrack-silent-\(getpid())"
+    let cluster = PrivateCluster(directory: root + "/data", socketDirectory: root, isDurable: false)
+    try cluster.start()
+    defer {
+      for process in cluster.processes() { kill(process, SIGCONT) }
+      cluster.stop()
+      removeTree(root)
+    }
+    var configuration = try DatabaseConfiguration(url: cluster.url())
+    configuration.connectionsMax = 24
+    let place = configuration
+    try await onLoop {
+      let database = Database(place)
+      defer { database.close() }
+      let reactor = Reactor.current
+      let crowd = Crowd()
+      let tasks = (0..<24).map { _ in
+        reactor.spawn {
+          let error = await failure {
+            try await database.withConnection { connection in
+              _ = try await connection.query("SELECT 1")
+              crowd.connected += 1
+              while !crowd.isSilent { try await reactor.sleep(for: .milliseconds(5)) }
+              _ = try await connection.query("SELECT 1", timeout: .milliseconds(100))
+            }
+          }
+          if error?.kind == .timeout { crowd.timeouts += 1 }
+        }
+      }
+      while crowd.connected < 24 { try await reactor.sleep(for: .milliseconds(5)) }
+      for process in cluster.processes() { kill(process, SIGSTOP) }
+      crowd.isSilent = true
+      for task in tasks { await task.finished() }
+      #expect(crowd.timeouts == 24)
+      for _ in 0..<20 {
+        let isDone = try await reactor.result(within: .seconds(20)) { try await Blocking.run { true } }
+        #expect(isDone == true)
+        if isDone == nil { break }
+      }
+    }
+  }
+
   @Test func `a task that is cancelled already sends nothing`() async throws {
     try await withDatabase { database in
       let outcome = Outcome()
@@ -179,4 +222,10 @@ import Testing
 /// What a task on the same loop found out.
 private final class Outcome {
   var error: DatabaseError?
+}
+
+private final class Crowd {
+  var connected = 0
+  var isSilent = false
+  var timeouts = 0
 }

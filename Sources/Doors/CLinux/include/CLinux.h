@@ -41,5 +41,9 @@ int clinux_random(void *bytes, size_t count);
 /// One pointer for each thread: the event loop that runs on it, or NULL.
 void *clinux_thread_loop(void);
 void clinux_set_thread_loop(void *loop);
+/// CLOCK_MONOTONIC in nanoseconds, as the calling thread is to see it.
+uint64_t clinux_monotonic(void);
+/// From now on the calling thread sees `nanoseconds`, until it is set again; 0: it goes on from what it is.
+void clinux_set_thread_time(uint64_t nanoseconds);
 
 #endif

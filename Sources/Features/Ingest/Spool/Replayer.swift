@@ -13,6 +13,8 @@ final class Replayer {
   /// Requests in one transaction, when all is well.
   private static let countMax = 500
   private static let bytesMax = 4 << 20
+  /// Messages that are given to the writer at once: a request may hold a thousand readings.
+  private static let portion = 1000
   private static let idle = Duration.milliseconds(200)
   /// The first pause after a failure; doubled up to ``pauseMax``.
   private static let pauseMin = Duration.milliseconds(100)
@@ -123,7 +125,11 @@ final class Replayer {
         useless.append((record, "it cannot be read"))
       }
     }
-    let settled = intakes.isEmpty ? [] : try await writer.write(intakes)
+    var settled: [Settled] = []
+    settled.reserveCapacity(intakes.count)
+    for start in stride(from: 0, to: intakes.count, by: Self.portion) {
+      settled += try await writer.write(Array(intakes[start..<min(start + Self.portion, intakes.count)]))
+    }
     for (record, range) in ranges {
       let isRefused = settled[range].contains { answer in
         switch answer {
