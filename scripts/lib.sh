@@ -52,3 +52,13 @@ need_swift() {
   ((major > 6 || (major == 6 && minor >= 2))) ||
     fail "Swift ${version/ /.} is too old; 6.2 or newer is needed: https://www.swift.org/install/linux/" 69
 }
+
+# need_own FOLDER...: what another user, root most of all, has built here cannot be gone on with.
+need_own() {
+  local folder
+  for folder in "$@"; do
+    if ((EUID != 0)) && [[ -e $folder && ! -O $folder ]]; then
+      fail "$folder belongs to $(stat --format %U "$folder"): go on as that user, or remove it" 71
+    fi
+  done
+}
