@@ -11,16 +11,13 @@ fail() {
   exit "${2:-1}"
 }
 
-# as_root COMMAND...: as root, or with sudo when that asks for nothing or can ask on a terminal.
+# as_root COMMAND...: as root, or with sudo when may_be_root.
 as_root() {
-  if ((EUID == 0)); then
-    "$@"
-  elif command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [[ -t 0 ]]; }; then
-    sudo "$@"
-  else
-    return 1
-  fi
+  if ((EUID == 0)); then "$@"; else sudo "$@"; fi
 }
+
+# sudo counts when it asks for nothing, or can ask on a terminal.
+may_be_root() { ((EUID == 0)) || { command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [[ -t 0 ]]; }; }; }
 
 is_installed() { dpkg-query --show --showformat '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed; }
 
@@ -33,10 +30,12 @@ need_packages() {
   fi
   for name in "$@"; do is_installed "$name" || missing+=("$name"); done
   ((${#missing[@]})) || return 0
+  local advice="as root, run: apt-get update && apt-get install -y ${missing[*]}"
+  may_be_root || fail "packages are missing; $advice" 69
   echo "Installing ${missing[*]}"
   # An index that is too old, or none at all, is fetched when the first try fails.
-  install_packages "${missing[@]}" || { as_root apt-get update -qq && install_packages "${missing[@]}"; } ||
-    fail "packages are missing and cannot be installed here; as root, run: apt-get update && apt-get install -y ${missing[*]}"
+  install_packages "${missing[@]}" 2>/dev/null || { as_root apt-get update -qq && install_packages "${missing[@]}"; } ||
+    fail "packages are missing and could not be installed; $advice" 69
 }
 
 install_packages() {
@@ -52,4 +51,14 @@ need_swift() {
   local major=${version% *} minor=${version#* }
   ((major > 6 || (major == 6 && minor >= 2))) ||
     fail "Swift ${version/ /.} is too old; 6.2 or newer is needed: https://www.swift.org/install/linux/" 69
+}
+
+# need_own FOLDER...: what another user, root most of all, has built here cannot be gone on with.
+need_own() {
+  local folder
+  for folder in "$@"; do
+    if ((EUID != 0)) && [[ -e $folder && ! -O $folder ]]; then
+      fail "$folder belongs to $(stat --format %U "$folder"): go on as that user, or remove it" 71
+    fi
+  done
 }

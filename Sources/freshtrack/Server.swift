@@ -105,29 +105,38 @@ struct Server: Sendable {
     }
   }
 
-  /// The kernel lets several processes share a port when all of them ask for it, as our loops do among themselves. Two
-  /// servers by mistake on one port would each get half of the requests: so it is tried alone first.
   private static func listen(
     _ server: HTTPServer, _ configuration: HTTPServerConfiguration, on loops: LoopGroup, _ setting: String
   ) throws -> SocketAddress {
-    do {
-      if configuration.port != 0, let address = SocketAddress(host: configuration.host, port: configuration.port) {
-        Socket.close(try Socket.listen(on: address, sharingPort: false))
-      }
-      return try server.start(on: loops)
-    } catch let error as InvalidHost {
+    try tryPort(configuration.port, of: configuration.host, changedBy: setting)
+    do { return try server.start(on: loops) } catch let error as InvalidHost {
       throw Failure(.settings, "HOST: \(error)")
     } catch let error as SystemError {
-      let place = "\(configuration.host) port \(configuration.port)"
-      switch error.code {
-      case EADDRINUSE:
-        throw Failure(.system, "\(place) is taken: stop what listens there, or set \(setting) to another port")
-      case EACCES:
-        throw Failure(.system, "\(place) is not allowed to this user: set \(setting) to a port above 1023")
-      case EADDRNOTAVAIL:
-        throw Failure(.system, "\(configuration.host) is no address of this machine: set HOST to one, or to 0.0.0.0")
-      default: throw Failure(.system, "\(place): \(error)")
-      }
+      throw refusal(error, configuration.port, of: configuration.host, changedBy: setting)
+    }
+  }
+
+  /// The kernel lets several processes share a port when all of them ask for it, as our loops do among themselves. Two
+  /// servers by mistake on one port would each get half of the requests: so it is tried alone first.
+  static func tryPort(_ port: UInt16, of host: String, changedBy setting: String) throws(Failure) {
+    guard port != 0, let address = SocketAddress(host: host, port: port) else { return }
+    do { Socket.close(try Socket.listen(on: address, sharingPort: false)) } catch {
+      throw refusal(error, port, of: host, changedBy: setting)
+    }
+  }
+
+  private static func refusal(
+    _ error: SystemError, _ port: UInt16, of host: String, changedBy setting: String
+  ) -> Failure {
+    let place = "\(host) port \(port)"
+    return switch error.code {
+    case EADDRINUSE:
+      Failure(.system, "\(place) is taken: stop what listens there, or set \(setting) to another port")
+    case EACCES:
+      Failure(.system, "\(place) is not allowed to this user: set \(setting) to a port above 1023")
+    case EADDRNOTAVAIL:
+      Failure(.system, "\(host) is no address of this machine: set HOST to one, or to 0.0.0.0")
+    default: Failure(.system, "\(place): \(error)")
     }
   }
 

@@ -32,11 +32,11 @@ public final class JobBoard: Sendable {
   public init(metrics: Metrics, log: Log, clock: WallClock = .system) {
     self.clock = clock
     self.log = log
-    runs = metrics.counter("job_runs_total", help: "Runs of background jobs.", labels: ["job", "outcome"])
-    seconds = metrics.histogram("job_duration_seconds", help: "How long a run of a job took.", labels: ["job"])
+    runs = metrics.counter("job_runs_total", help: "Runs of background jobs.", labels: ["job_name", "outcome"])
+    seconds = metrics.histogram("job_duration_seconds", help: "How long a run of a job took.", labels: ["job_name"])
     metrics.observed(
       "jobs_last_success_timestamp_seconds", help: "When a background job last succeeded.", kind: .gauge,
-      labels: ["job"]
+      labels: ["job_name"]
     ) { [weak self] in self?.successes ?? [] }
   }
 

@@ -121,6 +121,7 @@ extension Connection {
     guard case .stream = response.body else { return answer(response) }
     let isCompressible = isCompressible(response)
     let encoder = isCompressible && exchange.acceptsGzip ? GzipEncoder() : nil
+    bodyStream?.allowSending()
     writeHead(
       response, exchange.isVersion10 ? .untilClose : .chunked, isGzipped: encoder != nil,
       variesByEncoding: isCompressible)

@@ -130,16 +130,21 @@ final class BodyStream: BodySource {
       if let piece = try take() { return piece }
       if isFinished { return nil }
       if connection.peerClosed { throw HTTPError.badRequest("The body was cut off") }
-      if expectsContinue {
-        expectsContinue = false
-        connection.sendContinue()
-      }
+      allowSending()
       connection.setInterest(connection.interest.union([.read, .peerClosed]))
       let handlerDeadline = connection.deadline
       connection.deadline = connection.loop.deadline(connection.loop.limits.bodyIdle)
       await waitForBytes()
       if connection.number == number { connection.deadline = handlerDeadline }
     }
+  }
+
+  /// Tells a client that waits for it to send its body. Before the head of an answer, or the client takes it for what
+  /// the answer holds (RFC 9110 section 15.2: an interim response precedes the final one).
+  func allowSending() {
+    guard expectsContinue, !isFinished else { return }
+    expectsContinue = false
+    connection.sendContinue()
   }
 
   // Without the explicit isolation the continuation would resume by way of another thread.

@@ -190,14 +190,19 @@ extension Connection {
       for step in steps {
         var error: DatabaseError?
         switch step {
-        case .silent: error = try await readAnswer { _ throws(DatabaseError) in }
+        case .silent: error = try await readAnswer(Self.discard)
         case .prepare(let name, let place):
           var isPrepared = false
-          error = try await readAnswer { _ throws(DatabaseError) in isPrepared = true }
+          error = try await readAnswer { result throws(DatabaseError) in
+            isPrepared = true
+            Self.discard(result)
+          }
           if !isPrepared { cache.remove(name, sql: statements[place].sql, isOnServer: false) }
           error?.statementIndex = place - skipped
         case .statement(let place):
-          error = try await readAnswer { result throws(DatabaseError) in if place >= skipped { try take(result) } }
+          error = try await readAnswer { result throws(DatabaseError) in
+            if place >= skipped { try take(result) } else { Self.discard(result) }
+          }
           error?.statementIndex = place - skipped
         }
         if firstError == nil { firstError = error }
@@ -297,8 +302,11 @@ extension Connection {
     return PQgetResult(pg)
   }
 
-  /// Reads the results of one statement up to their end. Hands the result over to `take`, or returns the server's
-  /// error.
+  /// For answers that hold nothing.
+  static func discard(_ result: OpaquePointer) { PQclear(result) }
+
+  /// Reads the results of one statement up to their end. Hands the result over to `take`, which owns it from then on,
+  /// or returns the server's error.
   func readAnswer(
     _ take: (OpaquePointer) throws(DatabaseError) -> Void
   ) async throws(DatabaseError) -> DatabaseError? {

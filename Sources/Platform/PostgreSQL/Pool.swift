@@ -98,9 +98,11 @@ final class Pool {
   private func giveUp(_ waiter: Int, because reason: DatabaseError.Kind, after time: Duration) {
     guard machine.giveUp(waiter) else { return }
     let error =
-      reason == .timeout
-      ? DatabaseError(.poolExhausted, "no connection was free within \(time)")
-      : DatabaseError(.cancelled, "the task was cancelled while it waited for a connection")
+      switch reason {
+      case .timeout where members.isEmpty: DatabaseError(.unavailable, "no connection could be made within \(time)")
+      case .timeout: DatabaseError(.poolExhausted, "no connection was free within \(time)")
+      default: DatabaseError(.cancelled, "the task was cancelled while it waited for a connection")
+      }
     serve(waiter, .refused(error))
   }
 

@@ -49,6 +49,10 @@ public final class PrivateCluster: Sendable {
   public func start() throws(Failure) {
     let programs = try Self.programs()
     try prepareDirectories()
+    // Ours would end at once, and the other one would be taken for it.
+    guard PQping(url()) == PQPING_NO_RESPONSE else {
+      throw Failure(description: "another program runs a server in \(directory) already: stop that one first")
+    }
     if !Self.exists("\(directory)/PG_VERSION") { try initialize(programs) }
     let settings = [
       "listen_addresses=", "unix_socket_directories=\(socketDirectory)", "unix_socket_permissions=0700",
@@ -57,8 +61,9 @@ public final class PrivateCluster: Sendable {
     let haste = isDurable ? [] : ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
     var arguments = ["\(programs)/postgres", "-D", directory]
     for setting in settings + haste { arguments += ["-c", setting] }
-    try launch(asServerUser(arguments, diesWithParent: true))
-    try waitUntilReady()
+    let log = Log(of: "\(socketDirectory)/server.log")
+    try launch(asServerUser(arguments, diesWithParent: true), log: log.path)
+    try waitUntilReady(log)
   }
 
   /// Disconnects everybody and ends the server in order. Blocks until it has ended.
@@ -80,7 +85,13 @@ public final class PrivateCluster: Sendable {
       if mkdir(path, 0o700) != 0, errno != EEXIST {
         throw Failure(description: "cannot make \(path): \(String(cString: strerror(errno)))")
       }
-      guard getuid() == 0 else { continue }
+      guard getuid() == 0 else {
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_uid == getuid() else {
+          throw Failure(description: "\(path) belongs to another user: remove it, or start as that user")
+        }
+        continue
+      }
       guard let user = getpwnam("postgres") else {
         throw Failure(description: "running as root needs the user postgres: apt-get install postgresql")
       }
@@ -91,22 +102,21 @@ public final class PrivateCluster: Sendable {
   }
 
   private func initialize(_ programs: String) throws(Failure) {
-    let log = "\(socketDirectory)/initdb.log"
+    let log = Log(of: "\(socketDirectory)/initdb.log")
     let arguments = [
       "\(programs)/initdb", "-D", directory, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8",
       isDurable ? "--data-checksums" : "--no-sync",
     ]
-    let status = try Subprocess.spawn(asServerUser(arguments, diesWithParent: false), log: log).wait()
+    let status = try Subprocess.spawn(asServerUser(arguments, diesWithParent: false), log: log.path).wait()
     guard status == 0 else {
       throw Failure(
         description:
-          "initdb failed with status \(status); see \(log). The user postgres must be able to reach \(directory)")
+          "initdb failed with status \(status)\(log.reason). Its user must be able to reach \(directory)")
     }
   }
 
   /// The server dies with the *thread* that started it (PR_SET_PDEATHSIG), so that thread waits for its end.
-  private func launch(_ arguments: [String]) throws(Failure) {
-    let log = "\(socketDirectory)/server.log"
+  private func launch(_ arguments: [String], log: String) throws(Failure) {
     let started = DispatchSemaphore(value: 0)
     let ended = DispatchSemaphore(value: 0)
     let outcome = Mutex<Result<Subprocess, Failure>?>(nil)
@@ -128,7 +138,7 @@ public final class PrivateCluster: Sendable {
     server.withLock { $0 = Server(process: process, ended: ended) }
   }
 
-  private func waitUntilReady() throws(Failure) {
+  private func waitUntilReady(_ log: Log) throws(Failure) {
     let url = url()
     for _ in 0..<3000 {
       if PQping(url) == PQPING_OK { return }
@@ -138,18 +148,50 @@ public final class PrivateCluster: Sendable {
         return true
       }
       if hasEnded {
-        throw Failure(description: "the private PostgreSQL ended at once; see \(socketDirectory)/server.log")
+        throw Failure(description: "the private PostgreSQL ended at once\(log.reason)")
       }
       usleep(10_000)
     }
     stop()
-    throw Failure(description: "the private PostgreSQL was not ready within 30 s; see \(socketDirectory)/server.log")
+    throw Failure(description: "the private PostgreSQL was not ready within 30 s\(log.reason)")
   }
 
   private func asServerUser(_ arguments: [String], diesWithParent: Bool) -> [String] {
     let user = getuid() == 0 ? ["--reuid=postgres", "--regid=postgres", "--init-groups"] : []
     let death = diesWithParent ? ["--pdeathsig", "INT"] : []
     return user.isEmpty && death.isEmpty ? arguments : ["setpriv"] + user + death + ["--"] + arguments
+  }
+
+  /// Where a program writes, from what is there already.
+  private struct Log {
+    let path: String
+    private let start: Int
+
+    init(of path: String) {
+      self.path = path
+      var status = stat()
+      start = stat(path, &status) == 0 ? status.st_size : 0
+    }
+
+    /// Why the program gave up, as far as it said so, and where the rest stands.
+    var reason: String {
+      guard let file = fopen(path, "re") else { return "" }
+      defer { fclose(file) }
+      fseek(file, start, SEEK_SET)
+      var reason = ""
+      var last = ""
+      var buffer = [CChar](repeating: 0, count: 1024)
+      while fgets(&buffer, CInt(buffer.count), file) != nil {
+        let line = String(decoding: buffer.prefix { $0 != 0 && $0 != 10 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        if !line.isEmpty { last = line }
+        let words = line.split(separator: " ")
+        if let mark = words.firstIndex(where: { ["FATAL:", "PANIC:", "error:"].contains($0) }) {
+          reason = words[(mark + 1)...].joined(separator: " ")
+        }
+      }
+      let told = reason.isEmpty ? last : reason
+      return (told.isEmpty ? "" : ": \(told)") + " (log: \(path))"
+    }
   }
 
   // MARK: - Finding PostgreSQL

@@ -15,10 +15,13 @@ extension Connection {
     for step in steps {
       var error: DatabaseError?
       switch step {
-      case .silent: error = try await readAnswer { _ throws(DatabaseError) in }
+      case .silent: error = try await readAnswer(Self.discard)
       case .prepare(let name, _):
         var isPrepared = false
-        error = try await readAnswer { _ throws(DatabaseError) in isPrepared = true }
+        error = try await readAnswer { result throws(DatabaseError) in
+          isPrepared = true
+          Self.discard(result)
+        }
         if !isPrepared { cache.remove(name, sql: sql, isOnServer: false) }
       case .statement:
         // libpq takes it between the end of one statement's results and the first of the next.

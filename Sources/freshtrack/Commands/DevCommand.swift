@@ -37,6 +37,9 @@ private struct DevelopmentRun {
 
   func run() throws {
     let stop = StopSignal()
+    // Sooner than the server finds it, which needs the database first.
+    let host = Settings.processEnvironment["HOST"].flatMap { $0.isEmpty ? nil : $0 } ?? "127.0.0.1"
+    try Server.tryPort(UInt16(port), of: host, changedBy: "--port")
     try File.makeFolder(folder)
     let folder = try absolute(folder)
     let clusterFolder = clusterFolder(in: folder)

@@ -114,8 +114,8 @@ struct JobTests {
     await board.run(Job("a", every: .seconds(1)) { _ in })
     await board.run(Job("b", every: .seconds(1)) { _ in throw Broken() })
     let page = String(decoding: metrics.render(.prometheus), as: UTF8.self)
-    #expect(page.contains(#"job_runs_total{job="a",outcome="success"} 1"#))
-    #expect(page.contains(#"job_runs_total{job="b",outcome="failure"} 1"#))
-    #expect(page.contains(#"jobs_last_success_timestamp_seconds{job="a"} 1800000000"#))
+    #expect(page.contains(#"job_runs_total{job_name="a",outcome="success"} 1"#))
+    #expect(page.contains(#"job_runs_total{job_name="b",outcome="failure"} 1"#))
+    #expect(page.contains(#"jobs_last_success_timestamp_seconds{job_name="a"} 1800000000"#))
   }
 }

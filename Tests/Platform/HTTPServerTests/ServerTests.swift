@@ -100,6 +100,9 @@ let standardRoutes: [Route] = [
     while let piece = try await body.next() { count += piece.count }
     return .text("\(count)")
   },
+  Route.streamed(.post, "/repeat", bodyLimit: 1 << 20) { _, body in
+    .stream(MediaType.csv) { writer in while let piece = try await body.next() { try await writer.write(piece) } }
+  },
 ]
 
 func get(_ path: String, _ headers: String = "") -> String { "GET \(path) HTTP/1.1\r\nHost: a\r\n\(headers)\r\n" }
@@ -164,11 +167,11 @@ struct ServerTests {
   @Test("a client that waits to send its body is told to go on") func expectContinue() async throws {
     try await offPool {
       let client = try TestServer().client
-      for path in ["/echo", "/count"] {
+      for path in ["/echo", "/count", "/repeat"] {
         client.send("POST \(path) HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
         #expect(client.answer()?.status == 100)
         client.send("hello")
-        #expect(client.answer()?.text == (path == "/echo" ? "hello" : "5"))
+        #expect(client.answer()?.text == (path == "/count" ? "5" : "hello"))
       }
     }
   }

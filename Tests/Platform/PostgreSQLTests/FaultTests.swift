@@ -1,4 +1,5 @@
 import Basics
+import Foundation
 import Glibc
 import Runtime
 import TestSupport
@@ -188,6 +189,8 @@ import Testing
       cluster.stop()
       removeTree(root)
     }
+    let second = PrivateCluster(directory: root + "/data", socketDirectory: root, isDurable: false)
+    #expect(throws: PrivateCluster.Failure.self) { try second.start() }
     let configuration = try DatabaseConfiguration(url: cluster.url())
     try await onLoop {
       let database = Database(configuration)
@@ -202,6 +205,36 @@ import Testing
         try await Reactor.current.sleep(for: .milliseconds(5))
       }
     }
+  }
+
+  @Test func `a server that does not answer is unavailable, and no pool exhausted`() async throws {
+    try await onLoop {
+      let socket = try Socket.listen(on: #require(SocketAddress(host: "127.0.0.1", port: 0)), sharingPort: false)
+      defer { Socket.close(socket) }
+      let port = try #require(Socket.localAddress(socket)).port
+      var configuration = try DatabaseConfiguration(url: "postgresql://u@127.0.0.1:\(port)/x?sslmode=disable")
+      configuration.acquireTimeout = .milliseconds(20)
+      let database = Database(configuration)
+      defer { database.close() }
+      let silent = await failure { try await database.execute("SELECT 1") }
+      #expect(silent?.kind == .unavailable)
+    }
+  }
+
+  @Test func `a private server that cannot start says why in one line`() throws {
+    let root = "/tmp/freshtrack-broken-\(getpid())"
+    let data = root + "/data"
+    try FileManager.default.createDirectory(
+      atPath: data, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    defer { removeTree(root) }
+    // What a newer PostgreSQL finds of an older one.
+    try "9.6\n".write(toFile: data + "/PG_VERSION", atomically: false, encoding: .utf8)
+    try "".write(toFile: data + "/postgresql.conf", atomically: false, encoding: .utf8)
+    let cluster = PrivateCluster(directory: data, socketDirectory: root, isDurable: false)
+    let failure = #expect(throws: PrivateCluster.Failure.self) { try cluster.start() }
+    let line = failure?.description ?? ""
+    #expect(line.contains("database files are incompatible with server"))
+    #expect(!line.contains("\n"))
   }
 
   @Test func `a wrong address is unavailable and names no password`() async throws {
