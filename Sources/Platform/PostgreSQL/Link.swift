@@ -1,7 +1,6 @@
 import Basics
 import CPostgreSQL
 import Runtime
-import Synchronization
 
 /// The socket of one connection and libpq behind it, driven by the readiness of the event loop. Not more than one
 /// operation at a time. A failure is final: the link is closed and every later call throws it.
@@ -318,17 +317,22 @@ final class CancelHandle: @unchecked Sendable {
 
   deinit { PQfreeCancel(handle) }
 
+  /// For each loop.
   private static let underWayMax = 4
-  private static let underWay = Atomic(0)
+  private static let underWay = LoopLocal { _ in UnderWay() }
+
+  private final class UnderWay {
+    var count = 0
+  }
 
   /// False: too many are under way already. True is followed by ``end()``.
   static func begin() -> Bool {
-    if underWay.add(1, ordering: .relaxed).newValue <= underWayMax { return true }
-    end()
-    return false
+    guard underWay.value.count < underWayMax else { return false }
+    underWay.value.count += 1
+    return true
   }
 
-  static func end() { underWay.subtract(1, ordering: .relaxed) }
+  static func end() { underWay.value.count -= 1 }
 
   func cancel() {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { message in
