@@ -209,17 +209,22 @@ public struct DeviceStore: Sendable {
       WITH open AS (
         SELECT * FROM device_assignments
         WHERE organization_id = $1 AND device_id = $3 AND assigned_to IS NULL FOR UPDATE
+      ), now AS (
+        -- After everything before it, also when another request came in first and was served last.
+        SELECT greatest($7, max(coalesce(assigned_to, assigned_from + interval '1 microsecond'))) AS at
+        FROM device_assignments WHERE organization_id = $1 AND device_id = $3
+          AND coalesce(assigned_to, assigned_from) < $7 + interval '1 minute'
       ), same AS (
         SELECT FROM open WHERE unit_id = $4::uuid AND channel IS NOT DISTINCT FROM $5::text AND is_primary = $9
       ), closed AS (
-        UPDATE device_assignments g SET assigned_to = coalesce($6, $7) FROM open
+        UPDATE device_assignments g SET assigned_to = coalesce($6, (SELECT at FROM now)) FROM open
         WHERE g.id = open.id AND NOT EXISTS (SELECT FROM same) RETURNING g.*
       ), opened AS (
         INSERT INTO device_assignments (organization_id, device_id, unit_id, channel, is_primary, assigned_from,
           assigned_by)
         SELECT $1, $3, $4, $5, $9, coalesce($6::timestamptz, CASE
-            WHEN EXISTS (SELECT FROM device_assignments WHERE organization_id = $1 AND device_id = $3) THEN $7
-            ELSE '-infinity' END), $8
+            WHEN EXISTS (SELECT FROM device_assignments WHERE organization_id = $1 AND device_id = $3)
+            THEN (SELECT at FROM now) ELSE '-infinity' END), $8
         FROM (SELECT count(*) FROM closed) after_closing
         WHERE $4::uuid IS NOT NULL AND NOT EXISTS (SELECT FROM same) RETURNING *
       )

@@ -3,6 +3,7 @@ import Devices
 import FeatureSupport
 import JSON
 import PostgreSQL
+import Synchronization
 import Testing
 
 @Suite(.serialized) struct DeviceTests {
@@ -76,6 +77,23 @@ import Testing
     #expect(off.json["unitId"]?.isNull == true)
     #expect(try await house.call(.get, path + "/assignments", as: organization.owner).json.count == 2)
     #expect(try await house.call(.get, organization.path + "/devices", as: organization.owner).json.count == 1)
+  }
+
+  @Test func `moves that are served in another order than they came in follow each other`() async throws {
+    let time = Mutex(WallClock.system.now())
+    let house = try await House(clock: WallClock { time.withLock { $0 } })
+    let organization = try await house.organization()
+    let made = try await make(
+      house, organization, #"{"name":"a","devEui":"A81758FFFE05E2D1","unitId":"\#(organization.unit)"}"#)
+    let path = organization.path + "/devices/\(made.json["id"]?.string ?? "")"
+    for unit in ["null", "\"\(organization.unit)\"", "null", "\"\(organization.unit)\""] {
+      time.withLock { $0 = $0 - .milliseconds(10) }
+      let moved = try await house.call(.put, path, as: organization.owner, #"{"unitId":\#(unit)}"#)
+      #expect(moved.status == 200, "\(moved)")
+    }
+    let history = try await house.call(.get, path + "/assignments", as: organization.owner).json
+    #expect(history.count == 3)
+    #expect(history[0]?["assignedTo"]?.isNull == true)
   }
 
   @Test func `a move cannot start before the present assignment did`() async throws {
