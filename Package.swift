@@ -102,9 +102,9 @@ let migrations = [
   "0021_gateways",
   "0022_uplink_gaps",
   "0023_unchanged",
-  "0030_rollups_inside",
-  "0031_purges",
-  "0032_object_removals",
+  "0024_rollups_inside",
+  "0025_purges",
+  "0026_object_removals",
 ]
 
 let featureRooms = platformRooms + features.map(\.name)

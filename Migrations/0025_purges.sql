@@ -82,6 +82,7 @@ DECLARE
   number integer;
   budget bigint := most;
   deleted bigint;
+  earlier regclass;
 BEGIN
   SELECT * INTO purge FROM organization_purges WHERE about_organization = organization FOR UPDATE;
   IF NOT FOUND THEN RETURN; END IF;
@@ -89,6 +90,13 @@ BEGIN
   tables := purge_order();
   number := coalesce(array_position(tables::text[], purge.place), 1);
   WHILE budget > 0 AND number <= cardinality(tables) LOOP
+    -- Rows that came behind are found by their unit or device: once more, before these go.
+    IF tables[number] IN ('units'::regclass, 'devices'::regclass) THEN
+      FOREACH earlier IN ARRAY tables[1:number - 1] LOOP
+        budget := budget - purge_rows(earlier, organization, budget);
+      END LOOP;
+      EXIT WHEN budget = 0;
+    END IF;
     deleted := purge_rows(tables[number], organization, budget);
     IF deleted < budget THEN number := number + 1; END IF;
     budget := budget - deleted;

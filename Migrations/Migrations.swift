@@ -25,7 +25,7 @@ public let all: [Migration] = [
   Migration(version: 21, name: "gateways", sql: PackageResources._021_gateways_sql),
   Migration(version: 22, name: "uplink_gaps", sql: PackageResources._022_uplink_gaps_sql),
   Migration(version: 23, name: "unchanged", sql: PackageResources._023_unchanged_sql),
-  Migration(version: 30, name: "rollups_inside", sql: PackageResources._030_rollups_inside_sql),
-  Migration(version: 31, name: "purges", sql: PackageResources._031_purges_sql),
-  Migration(version: 32, name: "object_removals", sql: PackageResources._032_object_removals_sql),
+  Migration(version: 24, name: "rollups_inside", sql: PackageResources._024_rollups_inside_sql),
+  Migration(version: 25, name: "purges", sql: PackageResources._025_purges_sql),
+  Migration(version: 26, name: "object_removals", sql: PackageResources._026_object_removals_sql),
 ]

@@ -57,8 +57,9 @@ import Testing
       try await house.sql(
         """
         INSERT INTO organization_purges (about_organization, name, author, started_at, entries, last_hash)
-        SELECT $1, 'Gone', jsonb_build_object('type', 'user', 'id', $2::text, 'at', now()), now(), seq,
-          encode(event_hash, 'hex')
+        SELECT $1, 'Gone',
+          jsonb_build_object('type', 'user', 'id', $2::text, 'at', (extract(epoch FROM now()) * 1e6)::bigint), now(),
+          seq, encode(event_hash, 'hex')
         FROM event_log_heads WHERE organization_id = $1
         """, [.uuid(gone.id), .text(admin.id.description)])
     }
@@ -83,7 +84,7 @@ import Testing
   @Test func `a deletion that was interrupted goes on where it stopped, and is logged once`() async throws {
     let scene = try await Scene()
     let (all, others) = (try await scene.rows(of: scene.gone), try await scene.rows(of: scene.stays))
-    #expect(all > 300)
+    #expect(all > 150)
     try await scene.begin()
     #expect(try await scene.steps(3, of: 20) == .init(rows: 60, isOver: false))
     #expect(try await scene.rows(of: scene.gone) == all - 60)
@@ -115,7 +116,7 @@ import Testing
     try await scene.begin()
     while try await scene.house.sql("SELECT FROM sensor_readings WHERE organization_id = $1", [.uuid(scene.gone.id)])
       .count > 0
-    { _ = try await scene.steps(1, of: 50) }
+    { _ = try await scene.steps(1, of: 5) }
     try await scene.house.sql(
       "INSERT INTO rollup_marks (unit_id, hour, organization_id, due_at) VALUES ($1, 'epoch', $2, now())",
       [.uuid(scene.gone.unit), .uuid(scene.gone.id)])
