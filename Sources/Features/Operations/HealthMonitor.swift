@@ -6,6 +6,12 @@ public final class HealthMonitor: Sendable {
   private struct State {
     var report: HealthReport?
     var isRunning = false
+
+    func latest(at now: Instant) -> HealthReport? {
+      guard let report else { return nil }
+      let age = now - report.takenAt
+      return isRunning || age >= .zero && age < HealthMonitor.freshness ? report : nil
+    }
   }
 
   private let checks: [HealthCheck]
@@ -24,14 +30,17 @@ public final class HealthMonitor: Sendable {
   public func drain() { draining.store(true, ordering: .relaxed) }
   public var isDraining: Bool { draining.load(ordering: .relaxed) }
 
+  /// What the checks said less than a second ago, or before, while somebody runs them.
+  func latest() -> HealthReport? {
+    let now = clock.now()
+    return state.withLock { $0.latest(at: now) }
+  }
+
   /// What the checks say. While one caller runs them the others get the report before, if there is one.
   public func report() async -> HealthReport {
     let now = clock.now()
     let known = state.withLock { state -> HealthReport? in
-      if let report = state.report {
-        let age = now - report.takenAt
-        if state.isRunning || (age >= .zero && age < Self.freshness) { return report }
-      }
+      if let report = state.latest(at: now) { return report }
       state.isRunning = true
       return nil
     }

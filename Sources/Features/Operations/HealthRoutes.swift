@@ -26,7 +26,7 @@ public struct HealthRoutes: Sendable {
       Route(.get, "/health/ready", logLevel: .debug, ready)
         .described(
           "Requests can be served", gives: .one(.readiness).or(.json(.serviceUnavailable, .readiness))),
-      Route(.get, "/health", logLevel: .debug, health)
+      .eager(.get, "/health", logLevel: .debug, atOnce: known, health)
         .described("How each part is", gives: .one(.health).or(.json(.serviceUnavailable, .health))),
     ]
   }
@@ -53,9 +53,12 @@ public struct HealthRoutes: Sendable {
       })
   }
 
-  @Sendable func health(_ request: Request) async -> Response {
-    let report = await monitor.report()
-    return .json(
+  @Sendable func known(_ request: Request) -> Response? { monitor.latest().map { answer($0, to: request) } }
+
+  @Sendable func health(_ request: Request) async -> Response { answer(await monitor.report(), to: request) }
+
+  private func answer(_ report: HealthReport, to request: Request) -> Response {
+    .json(
       report.status == .unhealthy ? .serviceUnavailable : .ok,
       bytes: JSONWriter.bytes { json in
         json.object { json in

@@ -113,8 +113,13 @@ extension Connection {
       return collect(collector, continues: head.expectsContinue && input.isEmpty)
     }
     let end = head.length + length
-    if case .immediate(let handler) = route.action {
-      let response = answered(handler, head, input, end, index, spans)
+    let response: Response? =
+      switch route.action {
+      case .immediate(let handler): answered(handler, head, input, end, index, spans)
+      case .eager(let atOnce, _): answered(atOnce, head, input, end, index, spans)
+      case .whole, .streamed: nil
+      }
+    if let response {
       input.consume(end)
       return answer(response)
     }
@@ -125,9 +130,9 @@ extension Connection {
 
   /// The request is read where it was received; the copy is only made if the handler keeps it.
   private func answered(
-    _ handler: (Request) -> Response, _ head: RequestHead, _ input: InputBuffer, _ end: Int, _ index: Int,
+    _ handler: (Request) -> Response?, _ head: RequestHead, _ input: InputBuffer, _ end: Int, _ index: Int,
     _ spans: PathSpans
-  ) -> Response {
+  ) -> Response? {
     var request = makeRequest(head, input.bytes, input.start, input.slice(head.length..<end), index, spans)
     if isGzipped(head), let error = inflate(&request, loop.plan.routes[index]) { return refusal(error) }
     return handler(request)
@@ -139,6 +144,8 @@ extension Connection {
     let request = inflated
     switch route.action {
     case .immediate(let handler): answer(handler(request))
+    case .eager(let atOnce, let handler):
+      if let response = atOnce(request) { answer(response) } else { start(route) { try await handler(request) } }
     case .whole(let handler): start(route) { try await handler(request) }
     case .streamed: preconditionFailure("a streamed route never collects a body")
     }

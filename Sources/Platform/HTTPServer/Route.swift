@@ -14,6 +14,8 @@ public struct Route: Sendable {
 
   enum Action: Sendable {
     case immediate(@Sendable (Request) -> Response)
+    /// Immediate when the first knows the answer, else whole.
+    case eager(@Sendable (Request) -> Response?, @Sendable (Request) async throws -> Response)
     case whole(@Sendable (Request) async throws -> Response)
     case streamed(@Sendable (Request, BodyReader) async throws -> Response)
   }
@@ -59,6 +61,17 @@ public struct Route: Sendable {
     var route = Route(method, pattern, .immediate(handler))
     route.bodyLimit = bodyLimit
     route.content = content
+    route.logLevel = logLevel
+    return route
+  }
+
+  /// Answered like an immediate route when `atOnce` knows the answer, else by `handler`.
+  public static func eager(
+    _ method: Method, _ pattern: String, logLevel: LogLevel = .info,
+    atOnce: @escaping @Sendable (Request) -> Response?,
+    _ handler: @escaping @Sendable (Request) async throws -> Response
+  ) -> Route {
+    var route = Route(method, pattern, .eager(atOnce, handler))
     route.logLevel = logLevel
     return route
   }

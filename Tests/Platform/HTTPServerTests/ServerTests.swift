@@ -70,6 +70,10 @@ struct Unknown: Error {}
 
 let standardRoutes: [Route] = [
   .immediate(.get, "/now") { _ in .json(bytes: Array("{\"a\":1}".utf8)) },
+  .eager(
+    .get, "/soon",
+    atOnce: { $0.query("known") == nil ? nil : .text("at once") },
+    { _ in .text("later") }),
   Route(.get, "/later/:name") { request in .text(request.parameter("name")) },
   Route(.post, "/echo", bodyLimit: 100_000, content: .any) { .bytes("application/octet-stream", Array($0.body)) },
   .immediate(.post, "/echo-now", bodyLimit: 100_000, content: .any) {
@@ -122,6 +126,17 @@ struct ServerTests {
       #expect(client.answer()?.text == "two")
       #expect(client.answer()?.text == "three")
       #expect(client.answer()?.text == "{\"a\":1}")
+    }
+  }
+
+  @Test("what is known already is answered at once, the rest when it is known, in order") func eager() async throws {
+    try await offPool {
+      let client = try TestServer().client
+      client.send(get("/soon") + get("/soon?known") + get("/soon") + get("/now"))
+      #expect(client.answer()?.text == "later")
+      #expect(client.answer()?.text == "at once")
+      #expect(client.answer()?.text == "later")
+      #expect(client.answer()?.status == 200)
     }
   }
 

@@ -8,6 +8,9 @@ struct FieldReader {
   let model: String
   let receivedAt: Instant
 
+  /// Dragino's models around the SHT31 on a cable.
+  private var isCabled: Bool { model.utf8.hold("s31") }
+
   init(model: String, receivedAt: Instant) {
     self.model = model
     self.receivedAt = receivedAt
@@ -16,8 +19,8 @@ struct FieldReader {
   mutating func take(_ field: FieldTable.Field, _ value: JSONValue, key: String, fahrenheit: Bool) {
     switch field {
     // The SHT of an S31 is on a cable, and its place for a DS18B20 is empty.
-    case .ambient where key == "TempC_SHT" && model.contains("s31"): take(value, for: .probe, fahrenheit: fahrenheit)
-    case .probe where key == "TempC1" && model.contains("s31"): break
+    case .ambient where key == "TempC_SHT" && isCabled: take(value, for: .probe, fahrenheit: fahrenheit)
+    case .probe where key == "TempC1" && isCabled: break
     case .ambient: take(value, for: .ambient, fahrenheit: fahrenheit)
     case .probe: take(value, for: .probe, fahrenheit: fahrenheit)
     case .probe2: take(value, for: .probe2, fahrenheit: fahrenheit)
@@ -158,5 +161,17 @@ struct FieldReader {
     for _ in 0..<max(0, scale - (places ?? 0)) { value *= 10 }
     if roundUp { value += 1 }
     return negative ? -value : value
+  }
+}
+
+extension String.UTF8View {
+  /// Whether these bytes stand somewhere in it. `String.contains` costs as much as the rest of a decoding.
+  fileprivate func hold(_ part: String) -> Bool {
+    var rest = self[...]
+    while !rest.isEmpty {
+      if rest.starts(with: part.utf8) { return true }
+      rest = rest.dropFirst()
+    }
+    return part.isEmpty
   }
 }
