@@ -139,10 +139,24 @@ def copy(cluster):
     return rows / elapsed
 
 
+def answered_unread(house, seconds):
+    """The same uplinks to the bare loop: what the load and the kernel leave to a server that does nothing."""
+    body = b'{"success":true,"status":"stored"}'
+    file = f"{house.cluster.folder}/answer"
+    with open(file, "wb") as out:
+        out.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+    port = machine.free_port()
+    bare = machine.start([f"{RIVALS}/bare-loop", str(port), file])
+    machine.wait_until_listening(port)
+    run = simulate(bare.pid, port, "none", seconds)[0]
+    machine.stop(bare)
+    return run
+
+
 def ingest(house, rounds, seconds):
-    """Uplinks in, next to COPY of the same rows and to a server with one INSERT for each request."""
+    """Uplinks in, next to COPY of the same rows, to a server with one INSERT for each request, and to no server at all."""
     cluster = house.cluster
-    ours, copies, inserts, senders = [], [], [], []
+    ours, copies, inserts, unread, senders = [], [], [], [], []
     postgres_cpu = []
     memory = 0
     for _ in range(rounds):
@@ -168,6 +182,7 @@ def ingest(house, rounds, seconds):
                 machine.wait_until_listening(port)
                 inserts.append(simulate(rival.pid, port, "none", seconds)[0])
                 machine.stop(rival)
+        unread.append(answered_unread(house, seconds))
     best, slow = median(ours), median(inserts)
     program = machine.Program(cluster)
     simulate(program.pid, program.port, house.keys["ingest"], 1)
@@ -177,6 +192,7 @@ def ingest(house, rounds, seconds):
     line("freshtrack", best)
     line("at half of that", half)
     line("one INSERT each", slow)
+    line("answered unread", median(unread))
     print(f"  COPY by psql            {statistics.median(copies):10,.0f}/s")
     print(
         f"  CPU for each uplink besides: PostgreSQL {statistics.median(postgres_cpu):.0f} us, "
