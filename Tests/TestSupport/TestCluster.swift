@@ -60,13 +60,7 @@ public enum TestCluster {
     if let name = templates.withLock({ $0[key] }) { return name }
     // Two tests may both get here; the second template is then of no use, and does no harm.
     let name = newName("template")
-    try command(cluster.get().url(), "CREATE DATABASE \(name)")
-    let configuration = try configuration(of: name)
-    try await onLoop {
-      let database = Database(configuration)
-      defer { database.close() }
-      try await Migrator(migrations: migrations).apply(on: database)
-    }
+    _ = try await cluster.get().makeDatabase(name, migrations)
     return templates.withLock { templates in
       templates[key] = templates[key] ?? name
       return templates[key] ?? name
@@ -85,6 +79,26 @@ public enum TestCluster {
       throw Failure(description: String(cString: PQerrorMessage(connection)))
     }
   }
+}
+
+extension PrivateCluster {
+  /// A new database that these migrations were applied to.
+  public func makeDatabase(_ name: String, _ migrations: [Migration]) async throws -> DatabaseConfiguration {
+    try TestCluster.command(url(), "CREATE DATABASE \(name)")
+    let place = try DatabaseConfiguration(url: url(database: name))
+    try await onLoop {
+      let database = Database(place)
+      defer { database.close() }
+      try await Migrator(migrations: migrations).apply(on: database)
+    }
+    return place
+  }
+}
+
+/// One figure without labels of a metrics page.
+public func figure(_ name: String, in page: [UInt8]) -> Double? {
+  String(decoding: page, as: UTF8.self).split(separator: "\n")
+    .first { $0.hasPrefix(name + " ") }.flatMap { Double($0.dropFirst(name.count + 1)) }
 }
 
 /// A database of one test.

@@ -232,9 +232,7 @@ final class Storm {
   /// One figure of the server, as its metrics page has it.
   func figure(_ name: String, of port: UInt16? = nil) throws -> Double? {
     var http = PlainHTTP(try port.map { try HTTPTarget("http://127.0.0.1:\($0)") } ?? place.target)
-    let (_, page) = try http.send("GET", "/metrics")
-    return String(decoding: page, as: UTF8.self).split(separator: "\n")
-      .first { $0.hasPrefix(name + " ") }.flatMap { Double($0.dropFirst(name.count + 1)) }
+    return TestSupport.figure(name, in: try http.send("GET", "/metrics").1)
   }
 
   func health() throws -> String {

@@ -144,9 +144,7 @@ extension Connection {
     let request = inflated
     switch route.action {
     case .immediate(let handler): answer(handler(request))
-    case .eager(let atOnce, let handler):
-      if let response = atOnce(request) { answer(response) } else { start(route) { try await handler(request) } }
-    case .whole(let handler): start(route) { try await handler(request) }
+    case .eager(_, let handler), .whole(let handler): start(route) { try await handler(request) }
     case .streamed: preconditionFailure("a streamed route never collects a body")
     }
   }

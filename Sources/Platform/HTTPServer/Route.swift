@@ -14,7 +14,7 @@ public struct Route: Sendable {
 
   enum Action: Sendable {
     case immediate(@Sendable (Request) -> Response)
-    /// Immediate when the first knows the answer, else whole.
+    /// Immediate when the first knows the answer to a request that came in one piece, else whole.
     case eager(@Sendable (Request) -> Response?, @Sendable (Request) async throws -> Response)
     case whole(@Sendable (Request) async throws -> Response)
     case streamed(@Sendable (Request, BodyReader) async throws -> Response)

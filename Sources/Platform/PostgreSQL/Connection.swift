@@ -192,12 +192,7 @@ extension Connection {
         switch step {
         case .silent: error = try await readAnswer(Self.discard)
         case .prepare(let name, let place):
-          var isPrepared = false
-          error = try await readAnswer { result throws(DatabaseError) in
-            isPrepared = true
-            Self.discard(result)
-          }
-          if !isPrepared { cache.remove(name, sql: statements[place].sql, isOnServer: false) }
+          error = try await readPreparation(of: statements[place].sql, as: name)
           error?.statementIndex = place - skipped
         case .statement(let place):
           error = try await readAnswer { result throws(DatabaseError) in
@@ -304,6 +299,17 @@ extension Connection {
 
   /// For answers that hold nothing.
   static func discard(_ result: OpaquePointer) { PQclear(result) }
+
+  /// Forgets a statement that the server has not prepared.
+  func readPreparation(of sql: SQL, as name: String) async throws(DatabaseError) -> DatabaseError? {
+    var isPrepared = false
+    let error = try await readAnswer { result throws(DatabaseError) in
+      isPrepared = true
+      Self.discard(result)
+    }
+    if !isPrepared { cache.remove(name, sql: sql, isOnServer: false) }
+    return error
+  }
 
   /// Reads the results of one statement up to their end. Hands the result over to `take`, which owns it from then on,
   /// or returns the server's error.

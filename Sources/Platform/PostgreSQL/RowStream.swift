@@ -16,13 +16,7 @@ extension Connection {
       var error: DatabaseError?
       switch step {
       case .silent: error = try await readAnswer(Self.discard)
-      case .prepare(let name, _):
-        var isPrepared = false
-        error = try await readAnswer { result throws(DatabaseError) in
-          isPrepared = true
-          Self.discard(result)
-        }
-        if !isPrepared { cache.remove(name, sql: sql, isOnServer: false) }
+      case .prepare(let name, _): error = try await readPreparation(of: sql, as: name)
       case .statement:
         // libpq takes it between the end of one statement's results and the first of the next.
         if firstError == nil, let pg = link.pg, PQsetSingleRowMode(pg) == 0 {

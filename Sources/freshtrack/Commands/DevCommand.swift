@@ -38,7 +38,6 @@ private struct DevelopmentRun {
   func run() throws {
     let stop = StopSignal()
     // Sooner than the server finds it, which needs the database first.
-    let host = Settings.processEnvironment["HOST"].flatMap { $0.isEmpty ? nil : $0 } ?? "127.0.0.1"
     try Server.tryPort(UInt16(port), of: host, changedBy: "--port")
     try File.makeFolder(folder)
     let folder = try absolute(folder)
@@ -78,6 +77,8 @@ private struct DevelopmentRun {
     return "/var/tmp/freshtrack" + folder.map { $0 == "/" ? "-" : $0 } + "-postgres"
   }
 
+  private var host: String { Settings.processEnvironment["HOST"].flatMap { $0.isEmpty ? nil : $0 } ?? "127.0.0.1" }
+
   private func environment(_ cluster: PrivateCluster, _ folder: String) -> [String: String] {
     var environment = Settings.processEnvironment
     // What is asked for stays; what would point elsewhere does not.
@@ -88,7 +89,7 @@ private struct DevelopmentRun {
     environment["PORT"] = String(port)
     environment["AUTH_MODE"] = "local"
     for (name, value) in [
-      ("HOST", "127.0.0.1"), ("SPOOL_DIR", "\(folder)/spool"), ("SPOOL_MAX_BYTES", "1073741824"),
+      ("HOST", host), ("SPOOL_DIR", "\(folder)/spool"), ("SPOOL_MAX_BYTES", "1073741824"),
       ("ENVIRONMENT", "development"), ("LOG_FORMAT", "text"), ("LOG_LEVEL", "warn"),
       ("RATE_LIMIT_MAX", "0"),
     ] where environment[name, default: ""].isEmpty { environment[name] = value }

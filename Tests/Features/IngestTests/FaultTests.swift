@@ -56,13 +56,7 @@ struct IngestFaultTests {
       cluster.stop()
       removeTree(root)
     }
-    try TestCluster.command(cluster.url(), "CREATE DATABASE kitchen")
-    let place = try DatabaseConfiguration(url: cluster.url(database: "kitchen"))
-    try await onLoop {
-      let database = Database(place)
-      defer { database.close() }
-      try await Migrator(migrations: Migrations.all).apply(on: database)
-    }
+    let place = try await cluster.makeDatabase("kitchen", Migrations.all)
     let kitchen = try await Kitchen(on: place)
     let sensor = try await kitchen.sensor(of: try await kitchen.unit())
     #expect(try await kitchen.report(sensor, 3, at: Kitchen.start).status == 200)

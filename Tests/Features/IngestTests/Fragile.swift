@@ -21,13 +21,7 @@ final class Fragile: Sendable {
   init(spoolMax: Int = 64 << 20) async throws {
     cluster = PrivateCluster(directory: root + "/data", socketDirectory: root)
     try cluster.start()
-    try TestCluster.command(cluster.url(), "CREATE DATABASE kitchen")
-    let place = try DatabaseConfiguration(url: cluster.url(database: "kitchen"))
-    try await onLoop {
-      let database = Database(place)
-      defer { database.close() }
-      try await Migrator(migrations: Migrations.all).apply(on: database)
-    }
+    let place = try await cluster.makeDatabase("kitchen", Migrations.all)
     let metrics = Metrics()
     self.metrics = metrics
     let spool = try Spool(path: root + "/spool", bytesMax: spoolMax, metrics: metrics)
@@ -55,7 +49,6 @@ final class Fragile: Sendable {
   }
 
   func figure(_ name: String) -> Double? {
-    String(decoding: metrics.render(.prometheus), as: UTF8.self).split(separator: "\n")
-      .first { $0.hasPrefix(name + " ") }.flatMap { Double($0.dropFirst(name.count + 1)) }
+    TestSupport.figure(name, in: metrics.render(.prometheus))
   }
 }
