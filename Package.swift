@@ -58,23 +58,24 @@ let domain: [Target] = [room("ColdChain", in: "Domain", of: ["Basics", "JSON"])]
 
 /// Routes, SQL and jobs. A feature imports another only above it.
 let features: [Target] = [
-  room("Identity", in: "Features", of: platformRooms),
-  room("Places", in: "Features", of: platformRooms + ["ColdChain", "Identity"]),
-  room("Devices", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places"]),
-  room("Readings", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places"]),
-  room("Alerts", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places"]),
+  room("Forms", in: "Features", of: platformRooms),
+  room("Identity", in: "Features", of: platformRooms + ["Forms"]),
+  room("Places", in: "Features", of: platformRooms + ["ColdChain", "Forms", "Identity"]),
+  room("Devices", in: "Features", of: platformRooms + ["ColdChain", "Forms", "Identity", "Places"]),
+  room("Readings", in: "Features", of: platformRooms + ["ColdChain", "Forms", "Identity", "Places"]),
+  room("Alerts", in: "Features", of: platformRooms + ["ColdChain", "Forms", "Identity", "Places"]),
   room("Monitoring", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places", "Readings", "Alerts"]),
   room(
     "Ingest", in: "Features",
-    of: platformRooms + ["ColdChain", "Identity", "Places", "Devices", "Readings", "Monitoring"]),
+    of: platformRooms + ["ColdChain", "Forms", "Identity", "Places", "Devices", "Readings", "Monitoring"]),
   room("Operations", in: "Features", of: platformRooms),
-  room("Overview", in: "Features", of: platformRooms + ["ColdChain", "Identity", "Places"]),
-  room("Notifications", in: "Features", of: platformRooms + ["Identity", "Alerts"]),
-  room("Billing", in: "Features", of: platformRooms + ["Identity"]),
-  room("Assets", in: "Features", of: platformRooms + ["Identity"]),
+  room("Overview", in: "Features", of: platformRooms + ["ColdChain", "Forms", "Identity", "Places"]),
+  room("Notifications", in: "Features", of: platformRooms + ["Forms", "Identity", "Alerts"]),
+  room("Billing", in: "Features", of: platformRooms + ["Forms", "Identity"]),
+  room("Assets", in: "Features", of: platformRooms + ["Forms", "Identity"]),
   room(
     "TheThingsStack", in: "Features",
-    of: platformRooms + ["ColdChain", "Identity", "Places", "Devices", "Readings", "Ingest"]),
+    of: platformRooms + ["ColdChain", "Forms", "Identity", "Places", "Devices", "Readings", "Ingest"]),
 ]
 
 /// Forward only, in this order; each is embedded in the program.
@@ -139,6 +140,7 @@ let testTargets: [Target] = [
     name: "FeatureSupport",
     dependencies: (featureRooms + ["API", "TestSupport", "Migrations"]).map { .byName(name: $0) },
     path: "Tests/Features/FeatureSupport", swiftSettings: strict),
+  tests(of: "Forms", in: "Features"),
   tests(of: "Identity", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Places", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Devices", in: "Features", with: ["FeatureSupport"]),

@@ -1,5 +1,5 @@
 import Basics
-import Identity
+import Forms
 import JSON
 import PostgreSQL
 

@@ -1,5 +1,6 @@
 import Basics
 import Crypto
+import Forms
 import HTTP
 import HTTPClient
 import HTTPServer

@@ -1,4 +1,5 @@
 import Basics
+import Forms
 import PostgreSQL
 
 /// What an operator does on the server itself, before anyone can log in. It goes into the audit log as the system's.

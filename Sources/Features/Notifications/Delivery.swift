@@ -1,6 +1,6 @@
 import Alerts
 import Basics
-import Identity
+import Forms
 import JSON
 import PostgreSQL
 

@@ -1,4 +1,4 @@
-import Identity
+import Forms
 import JSON
 import PostgreSQL
 

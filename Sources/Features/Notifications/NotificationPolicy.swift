@@ -1,5 +1,6 @@
 import Alerts
 import Basics
+import Forms
 import Identity
 import JSON
 import PostgreSQL

@@ -1,4 +1,5 @@
 import Alerts
+import Forms
 import HTTP
 import HTTPServer
 import Identity

@@ -1,4 +1,4 @@
-import Identity
+import Forms
 import JSON
 
 /// The whole of it: what is absent is taken away.

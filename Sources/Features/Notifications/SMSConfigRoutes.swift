@@ -1,4 +1,5 @@
 import Crypto
+import Forms
 import HTTP
 import HTTPServer
 import Identity

@@ -1,5 +1,5 @@
 import Basics
-import Identity
+import Forms
 import JSON
 
 /// What a webhook message of Telnyx tells about a text message that was sent ("Receiving webhooks", Telnyx Messaging

@@ -1,5 +1,6 @@
 import Basics
 import ColdChain
+import Forms
 import HTTP
 import HTTPServer
 import Identity

@@ -1,6 +1,6 @@
 import ColdChain
+import Forms
 import HTTP
-import Identity
 import PostgreSQL
 
 extension TemperatureUnit {

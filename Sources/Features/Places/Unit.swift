@@ -1,6 +1,6 @@
 import Basics
 import ColdChain
-import Identity
+import Forms
 import JSON
 import PostgreSQL
 

@@ -1,6 +1,6 @@
 import Basics
 import ColdChain
-import Identity
+import Forms
 import Places
 import PostgreSQL
 

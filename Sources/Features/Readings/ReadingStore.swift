@@ -1,4 +1,5 @@
 import Basics
+import Forms
 import Identity
 import Places
 import PostgreSQL

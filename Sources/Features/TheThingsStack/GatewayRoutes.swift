@@ -1,4 +1,5 @@
 import Basics
+import Forms
 import HTTP
 import HTTPServer
 import Identity

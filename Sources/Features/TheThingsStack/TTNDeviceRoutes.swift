@@ -1,5 +1,6 @@
 import Basics
 import Devices
+import Forms
 import HTTP
 import HTTPServer
 import Identity

@@ -53,14 +53,4 @@ import Testing
     #expect(Role.inspector.satisfies(.viewer))
     #expect(!Role.inspector.satisfies(.staff))
   }
-
-  @Test func `a full cache forgets what was not asked for`() {
-    var cache = TwoGenerationCache<Int, Int>(capacity: 10)
-    for key in 0..<100 {
-      cache.insert(key, for: key)
-      #expect(cache.value(for: 0) == 0)
-    }
-    #expect(cache.value(for: 50) == nil)
-    #expect((0..<100).filter { cache.value(for: $0) != nil }.count <= 20)
-  }
 }

@@ -100,3 +100,15 @@ import Testing
     #expect(ASCII.unsigned(text.utf8) == nil)
   }
 }
+
+@Suite("A cache of two generations") struct TwoGenerationCacheTests {
+  @Test("forgets what was not asked for when it is full") func forgets() {
+    var cache = TwoGenerationCache<Int, Int>(capacity: 10)
+    for key in 0..<100 {
+      cache.insert(key, for: key)
+      #expect(cache.value(for: 0) == 0)
+    }
+    #expect(cache.value(for: 50) == nil)
+    #expect((0..<100).filter { cache.value(for: $0) != nil }.count <= 20)
+  }
+}

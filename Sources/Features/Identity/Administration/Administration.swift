@@ -1,4 +1,5 @@
 import Basics
+import Forms
 import JSON
 
 struct OrganizationSearch: Sendable {

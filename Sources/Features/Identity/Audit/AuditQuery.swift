@@ -1,4 +1,5 @@
 import Basics
+import Forms
 import HTTP
 
 public enum AuditCategory: String, Sendable, CaseIterable {

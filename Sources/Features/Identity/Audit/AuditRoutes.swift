@@ -1,3 +1,4 @@
+import Forms
 import HTTP
 import HTTPServer
 import JSON

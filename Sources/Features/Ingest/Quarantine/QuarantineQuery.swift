@@ -1,6 +1,6 @@
 import Basics
 import Devices
-import Identity
+import Forms
 import JSON
 import PostgreSQL
 

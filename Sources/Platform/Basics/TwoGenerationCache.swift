@@ -1,23 +1,24 @@
 /// Forgets the older half when full: at most `2 * capacity` entries, constant time, no clock.
-struct TwoGenerationCache<Key: Hashable, Value> {
-  private let capacity: Int
-  private var young: [Key: Value] = [:]
-  private var old: [Key: Value] = [:]
+public struct TwoGenerationCache<Key: Hashable, Value> {
+  @usableFromInline let capacity: Int
+  @usableFromInline var young: [Key: Value] = [:]
+  @usableFromInline var old: [Key: Value] = [:]
 
-  init(capacity: Int) {
+  /// - Parameter capacity: more than 0.
+  @inlinable public init(capacity: Int) {
     precondition(capacity > 0)
     self.capacity = capacity
   }
 
   /// An entry that is asked for stays.
-  mutating func value(for key: Key) -> Value? {
+  @inlinable public mutating func value(for key: Key) -> Value? {
     if let value = young[key] { return value }
     guard let value = old.removeValue(forKey: key) else { return nil }
     insert(value, for: key)
     return value
   }
 
-  mutating func insert(_ value: Value, for key: Key) {
+  @inlinable public mutating func insert(_ value: Value, for key: Key) {
     if young.count >= capacity {
       old = young
       young = [:]
@@ -25,12 +26,12 @@ struct TwoGenerationCache<Key: Hashable, Value> {
     young[key] = value
   }
 
-  mutating func remove(_ key: Key) {
+  @inlinable public mutating func remove(_ key: Key) {
     young[key] = nil
     old[key] = nil
   }
 
-  mutating func removeAll() {
+  @inlinable public mutating func removeAll() {
     young = [:]
     old = [:]
   }

@@ -55,13 +55,14 @@ extension Body<ArraySlice<UInt8>> {
 }
 
 /// What a route reads from a request before its handler runs.
-struct Input<Value>: Sendable {
-  var query: [Schema.Property] = []
-  var body: Contract.Body?
-  var limit = 1 << 20
-  let read: @Sendable (Request) throws -> Value
+public struct Input<Value>: Sendable {
+  public private(set) var query: [Schema.Property] = []
+  public private(set) var body: Contract.Body?
+  /// Bytes of the body.
+  public private(set) var limit = 1 << 20
+  public let read: @Sendable (Request) throws -> Value
 
-  static func query(_ read: @escaping @Sendable (inout Query) throws -> Value) -> Input {
+  public static func query(_ read: @escaping @Sendable (inout Query) throws -> Value) -> Input {
     let properties: [Schema.Property]
     do { properties = try Query.describe { _ = try read(&$0) } } catch {
       preconditionFailure("a query cannot be described: \(error)")
@@ -74,15 +75,15 @@ struct Input<Value>: Sendable {
     }
   }
 
-  static func body(_ body: Body<Value>) -> Input {
+  public static func body(_ body: Body<Value>) -> Input {
     Input(body: body.contract, limit: body.limit) { try body.read($0.body) }
   }
 
-  static func both<A, B>(_ query: Input<A>, _ body: Input<B>) -> Input where Value == (A, B) {
+  public static func both<A, B>(_ query: Input<A>, _ body: Input<B>) -> Input where Value == (A, B) {
     Input(query: query.query, body: body.body, limit: body.limit) { (try query.read($0), try body.read($0)) }
   }
 }
 
 extension Input<Void> {
-  static var nothing: Input { Input { _ in } }
+  public static var nothing: Input { Input { _ in } }
 }
