@@ -159,7 +159,23 @@ enum UnitStateStore {
   /// Writes states that differ from what is stored only by time and by what was measured last, if every row and the directory
   /// still have the version that they were judged by. One row: the version that the rows have then. Fails by FT001 otherwise.
   static func advance(_ states: [StoredState], directoryVersion: Int64) -> (SQL, [Value]) {
-    (
+    let count = states.count
+    var (units, versions, devices) = (BinaryArray.uuids(count), BinaryArray.xids(count), BinaryArray.uuids(count))
+    var (settled, seen, read) = (
+      BinaryArray.timestamps(count), BinaryArray.timestamps(count), BinaryArray.timestamps(count)
+    )
+    var (temperatures, humidities) = (BinaryArray.numerics(count), BinaryArray.numerics(count))
+    for state in states {
+      units.append(state.unitId)
+      versions.append(state.version)
+      settled.append(state.state.settledTo)
+      seen.append(state.state.lastSeen)
+      read.append(state.last?.recordedAt)
+      temperatures.append(hundredths: state.last?.temperature.map { Int64($0.hundredths) })
+      humidities.append(hundredths: state.last?.humidity.map { Int64($0.hundredths) })
+      devices.append(state.last?.device)
+    }
+    return (
       """
       WITH moved AS (
         UPDATE unit_states s SET settled_to = n.settled_to, last_seen_at = n.last_seen_at, last_reading_at = n.last_at,
@@ -172,11 +188,8 @@ enum UnitStateStore {
       SELECT require_unchanged((SELECT count(*) FROM moved), $9, (SELECT version FROM directory_version), $10)
       """,
       [
-        .uuids(states.map(\.unitId)), .xids(states.map(\.version)), .timestamps(states.map(\.state.settledTo)),
-        .timestamps(states.map(\.state.lastSeen)), .timestamps(states.map(\.last?.recordedAt)),
-        .hundredthsArray(states.map { $0.last?.temperature.map { Int64($0.hundredths) } }),
-        .hundredthsArray(states.map { $0.last?.humidity.map { Int64($0.hundredths) } }),
-        .uuids(states.map(\.last?.device)), .int(states.count), .int(directoryVersion),
+        .array(units), .array(versions), .array(settled), .array(seen), .array(read), .array(temperatures),
+        .array(humidities), .array(devices), .int(states.count), .int(directoryVersion),
       ]
     )
   }

@@ -15,19 +15,16 @@ public enum ReadingWrites {
     (inserting + " ON CONFLICT DO NOTHING RETURNING id", Columns(readings).values)
   }
 
+  // In the list, not in FROM, where each array would be written to a table of its own first.
   private static let inserting: SQL = """
     INSERT INTO sensor_readings (id, organization_id, unit_id, device_id, recorded_at, received_at, source, temperature,
       probe_temperature, ambient_temperature, humidity, battery, battery_voltage, signal_strength, snr, door_open,
       f_port, f_cnt, session_key_id, raw_payload, simulated, flags)
-    SELECT id, organization_id, unit_id, device_id, recorded_at, received_at, source, temperature, probe, ambient,
-      humidity, battery, millivolts * 0.001, signal_strength, snr, door_open, f_port, f_cnt, session, payload,
-      simulated, flags
-    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::timestamptz[], $7::text[],
-      $8::numeric[], $9::numeric[], $10::numeric[], $11::numeric[], $12::int2[], $13::int4[], $14::int2[],
-      $15::numeric[], $16::bool[], $17::int2[], $18::int8[], $19::text[], $20::bytea[], $21::bool[], $22::int2[])
-      AS r (id, organization_id, unit_id, device_id, recorded_at, received_at, source, temperature, probe, ambient,
-        humidity, battery, millivolts, signal_strength, snr, door_open, f_port, f_cnt, session, payload, simulated,
-        flags)
+    SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::uuid[]), unnest($4::uuid[]), unnest($5::timestamptz[]),
+      unnest($6::timestamptz[]), unnest($7::text[]), unnest($8::numeric[]), unnest($9::numeric[]),
+      unnest($10::numeric[]), unnest($11::numeric[]), unnest($12::int2[]), unnest($13::int4[]) * 0.001,
+      unnest($14::int2[]), unnest($15::numeric[]), unnest($16::bool[]), unnest($17::int2[]), unnest($18::int8[]),
+      unnest($19::text[]), unnest($20::bytea[]), unnest($21::bool[]), unnest($22::int2[])
     """
 
   /// What stands where a reading could not be stored.
@@ -140,63 +137,59 @@ public enum ReadingWrites {
 
 /// Readings turned by ninety degrees, in one pass: a pass for each column would count the references of every reading again.
 private struct Columns {
-  var ids: [UUID?] = []
-  var organizations: [UUID?] = []
-  var units: [UUID?] = []
-  var devices: [UUID?] = []
-  var recorded: [Instant?] = []
-  var received: [Instant?] = []
-  var sources: [String?] = []
-  var temperatures: [Int64?] = []
-  var probes: [Int64?] = []
-  var ambients: [Int64?] = []
-  var humidities: [Int64?] = []
-  var batteries: [Int16?] = []
-  var millivolts: [Int32?] = []
-  var signals: [Int16?] = []
-  var snrs: [Int64?] = []
-  var doors: [Bool?] = []
-  var ports: [Int16?] = []
-  var frameCounters: [Int64?] = []
-  var sessions: [String?] = []
-  var payloads: [[UInt8]?] = []
-  var simulated: [Bool?] = []
-  var flags: [Int16?] = []
+  private var ids, organizations, units, devices: BinaryArray
+  private var recorded, received: BinaryArray
+  private var sources: BinaryArray
+  private var temperatures, probes, ambients, humidities: BinaryArray
+  private var batteries, millivolts, signals, snrs: BinaryArray
+  private var doors: BinaryArray
+  private var ports, frameCounters, sessions, payloads: BinaryArray
+  private var simulated, flags: BinaryArray
 
   init(_ readings: [Reading]) {
-    for reading in readings {
-      ids.append(reading.id)
-      organizations.append(reading.organizationId)
-      units.append(reading.unitId)
-      devices.append(reading.deviceId)
-      recorded.append(reading.recordedAt)
-      received.append(reading.receivedAt)
-      sources.append(reading.source.rawValue)
-      temperatures.append(reading.temperature.map { Int64($0.hundredths) })
-      probes.append(reading.probe.map { Int64($0.hundredths) })
-      ambients.append(reading.ambient.map { Int64($0.hundredths) })
-      humidities.append(reading.humidity.map { Int64($0.hundredths) })
-      batteries.append(reading.batteryPercent)
-      millivolts.append(reading.batteryVoltage?.millivolts)
-      signals.append(reading.signalStrength)
-      snrs.append(reading.snr)
-      doors.append(reading.doorOpen)
-      ports.append(reading.port)
-      frameCounters.append(reading.frameCounter)
-      sessions.append(reading.session)
-      payloads.append(reading.payload)
-      simulated.append(reading.simulated)
-      flags.append(reading.flags.rawValue)
-    }
+    let count = readings.count
+    (ids, organizations, units, devices) = (.uuids(count), .uuids(count), .uuids(count), .uuids(count))
+    (recorded, received) = (.timestamps(count), .timestamps(count))
+    sources = .texts(count)
+    (temperatures, probes, ambients, humidities) = (
+      .numerics(count), .numerics(count), .numerics(count), .numerics(count)
+    )
+    (batteries, millivolts, signals, snrs) = (.int2s(count), .int4s(count), .int2s(count), .numerics(count))
+    doors = .bools(count)
+    (ports, frameCounters, sessions, payloads) = (.int2s(count), .ints(count), .texts(count), .byteas(count))
+    (simulated, flags) = (.bools(count), .int2s(count))
+    for reading in readings { append(reading) }
+  }
+
+  private mutating func append(_ reading: Reading) {
+    ids.append(reading.id)
+    organizations.append(reading.organizationId)
+    units.append(reading.unitId)
+    devices.append(reading.deviceId)
+    recorded.append(reading.recordedAt)
+    received.append(reading.receivedAt)
+    sources.append(reading.source.rawValue)
+    temperatures.append(hundredths: reading.temperature.map { Int64($0.hundredths) })
+    probes.append(hundredths: reading.probe.map { Int64($0.hundredths) })
+    ambients.append(hundredths: reading.ambient.map { Int64($0.hundredths) })
+    humidities.append(hundredths: reading.humidity.map { Int64($0.hundredths) })
+    batteries.append(reading.batteryPercent)
+    millivolts.append(reading.batteryVoltage?.millivolts)
+    signals.append(reading.signalStrength)
+    snrs.append(hundredths: reading.snr)
+    doors.append(reading.doorOpen)
+    ports.append(reading.port)
+    frameCounters.append(reading.frameCounter)
+    sessions.append(reading.session)
+    payloads.append(reading.payload)
+    simulated.append(reading.simulated)
+    flags.append(reading.flags.rawValue)
   }
 
   var values: [Value] {
     [
-      .uuids(ids), .uuids(organizations), .uuids(units), .uuids(devices), .timestamps(recorded), .timestamps(received),
-      .texts(sources), .hundredthsArray(temperatures), .hundredthsArray(probes), .hundredthsArray(ambients),
-      .hundredthsArray(humidities), .int2s(batteries), .int4s(millivolts), .int2s(signals), .hundredthsArray(snrs),
-      .bools(doors), .int2s(ports), .ints(frameCounters), .texts(sessions), .byteas(payloads), .bools(simulated),
-      .int2s(flags),
-    ]
+      ids, organizations, units, devices, recorded, received, sources, temperatures, probes, ambients, humidities,
+      batteries, millivolts, signals, snrs, doors, ports, frameCounters, sessions, payloads, simulated, flags,
+    ].map(Value.array)
   }
 }

@@ -30,55 +30,35 @@ enum BinaryForm {
     return overflow ? .distantFuture : Instant(microseconds: value)
   }
 
-  static func appendArray<T>(
-    _ values: [T?], of type: TypeID, to bytes: inout [UInt8], _ write: (T, inout [UInt8]) -> Void
-  ) {
-    append(Int32(values.isEmpty ? 0 : 1), to: &bytes)
-    append(Int32(values.contains { $0 == nil } ? 1 : 0), to: &bytes)
-    append(type.oid, to: &bytes)
-    if values.isEmpty { return }
-    append(Int32(values.count), to: &bytes)
-    append(Int32(1), to: &bytes)
-    for value in values {
-      let start = bytes.count
-      append(Int32(-1), to: &bytes)
-      guard let value else { continue }
-      write(value, &bytes)
-      let length = UInt32(bytes.count - start - 4)
-      for place in 0..<4 { bytes[start + place] = UInt8(truncatingIfNeeded: length >> (24 - 8 * UInt32(place))) }
-    }
-  }
-
   // MARK: - numeric
 
   /// `numeric` is digits of base 10000: their count, the weight of the first, the sign, the decimal places to show.
   static func appendNumeric(hundredths: Int64, to bytes: inout [UInt8]) {
     let magnitude = hundredths.magnitude
-    // The value as digits before the point, most significant first, and one digit after it.
+    let whole = magnitude / 100
+    var wholeDigits = whole == 0 ? 0 : 1
     var scale: UInt64 = 1
-    var wholeDigits = magnitude < 100 ? 0 : 1
-    while magnitude / 100 / scale >= 10_000 {
+    while whole / scale >= 10_000 {
       scale *= 10_000
       wholeDigits += 1
     }
-    let head = bytes.count
-    append(Int16(0), to: &bytes)
-    append(Int16(magnitude == 0 ? 0 : wholeDigits - 1), to: &bytes)
-    append(hundredths < 0 ? 0x4000 : UInt16(0), to: &bytes)
-    append(Int16(2), to: &bytes)
-    var count = 0
-    var lastNonZero = 0
-    func put(_ digit: UInt16) {
-      append(digit, to: &bytes)
-      count += 1
-      if digit != 0 { lastNonZero = count }
+    let fraction = magnitude % 100 * 100
+    // Zeros at the end are left out.
+    var digits = wholeDigits + 1
+    if fraction == 0 {
+      digits = wholeDigits
+      var rest = whole
+      while rest > 0, rest % 10_000 == 0 {
+        rest /= 10_000
+        digits -= 1
+      }
     }
-    for _ in 0..<wholeDigits {
-      put(UInt16(magnitude / 100 / scale % 10_000))
-      scale /= 10_000
+    let weight = magnitude == 0 ? 0 : wholeDigits - 1
+    append(Int32(digits) << 16 | Int32(UInt16(bitPattern: Int16(weight))), to: &bytes)
+    append((hundredths < 0 ? 0x4000_0000 : UInt32(0)) | 2, to: &bytes)
+    for place in 0..<digits {
+      append(UInt16(place < wholeDigits ? whole / scale % 10_000 : fraction), to: &bytes)
+      scale = max(1, scale / 10_000)
     }
-    put(UInt16(magnitude % 100) * 100)
-    bytes.removeLast(2 * (count - lastNonZero))
-    bytes[head + 1] = UInt8(lastNonZero)
   }
 }

@@ -79,18 +79,7 @@ extension Value {
     case .uuid: .uuid
     case .timestamp: .timestamptz
     case .numeric, .hundredths: .numeric
-    case .bools: .boolArray
-    case .int2s: .int2Array
-    case .int4s: .int4Array
-    case .ints: .int8Array
-    case .doubles: .float8Array
-    case .texts: .textArray
-    case .byteas: .byteaArray
-    case .uuids: .uuidArray
-    case .timestamps: .timestamptzArray
-    case .xids: .xidArray
-    case .hundredthsArray: .numericArray
-    case .jsons: .jsonbArray
+    case .array(let array): array.type
     }
   }
 
@@ -110,18 +99,7 @@ extension Value {
     switch self {
     case .text(let value), .numeric(let value): value.utf8.count + 1
     case .bytes(let value), .json(let value): value.count + 1
-    case .bools(let values): 20 + values.count * 5
-    case .int2s(let values): 20 + values.count * 6
-    case .int4s(let values): 20 + values.count * 8
-    case .xids(let values): 20 + values.count * 8
-    case .ints(let values): 20 + values.count * 12
-    case .doubles(let values): 20 + values.count * 12
-    case .timestamps(let values): 20 + values.count * 12
-    case .hundredthsArray(let values): 20 + values.count * 16
-    case .uuids(let values): 20 + values.count * 20
-    case .texts(let values): values.reduce(20) { $0 + 4 + ($1?.utf8.count ?? 0) }
-    case .byteas(let values): values.reduce(20) { $0 + 4 + ($1?.count ?? 0) }
-    case .jsons(let values): values.reduce(20) { $0 + 5 + ($1?.count ?? 0) }
+    case .array(let array): array.size
     default: 16
     }
   }
@@ -139,34 +117,7 @@ extension Value {
     case .uuid(let value): BinaryForm.append(value, to: &bytes)
     case .timestamp(let value): BinaryForm.append(BinaryForm.timestamp(value), to: &bytes)
     case .hundredths(let value): BinaryForm.appendNumeric(hundredths: value, to: &bytes)
-    default: writeArray(to: &bytes)
-    }
-  }
-
-  private func writeArray(to bytes: inout [UInt8]) {
-    switch self {
-    case .bools(let values): BinaryForm.appendArray(values, of: .bool, to: &bytes) { $1.append($0 ? 1 : 0) }
-    case .int2s(let values): BinaryForm.appendArray(values, of: .int2, to: &bytes) { BinaryForm.append($0, to: &$1) }
-    case .int4s(let values): BinaryForm.appendArray(values, of: .int4, to: &bytes) { BinaryForm.append($0, to: &$1) }
-    case .ints(let values): BinaryForm.appendArray(values, of: .int8, to: &bytes) { BinaryForm.append($0, to: &$1) }
-    case .xids(let values): BinaryForm.appendArray(values, of: .xid, to: &bytes) { BinaryForm.append($0, to: &$1) }
-    case .doubles(let values):
-      BinaryForm.appendArray(values, of: .float8, to: &bytes) { BinaryForm.append($0.bitPattern, to: &$1) }
-    case .texts(let values): BinaryForm.appendArray(values, of: .text, to: &bytes) { $1.append(contentsOf: $0.utf8) }
-    case .byteas(let values): BinaryForm.appendArray(values, of: .bytea, to: &bytes) { $1.append(contentsOf: $0) }
-    case .uuids(let values): BinaryForm.appendArray(values, of: .uuid, to: &bytes) { BinaryForm.append($0, to: &$1) }
-    case .timestamps(let values):
-      BinaryForm.appendArray(values, of: .timestamptz, to: &bytes) {
-        BinaryForm.append(BinaryForm.timestamp($0), to: &$1)
-      }
-    case .hundredthsArray(let values):
-      BinaryForm.appendArray(values, of: .numeric, to: &bytes) { BinaryForm.appendNumeric(hundredths: $0, to: &$1) }
-    case .jsons(let values):
-      BinaryForm.appendArray(values, of: .jsonb, to: &bytes) { element, bytes in
-        bytes.append(1)
-        bytes.append(contentsOf: element)
-      }
-    default: break
+    case .array(let array): array.write(to: &bytes)
     }
   }
 }

@@ -21,22 +21,7 @@ public enum Value: Sendable, Hashable {
   case numeric(String)
   /// A decimal number as a count of hundredths: 450 is 4.50.
   case hundredths(Int64)
-
-  case bools([Bool?])
-  case int2s([Int16?])
-  case int4s([Int32?])
-  case ints([Int64?])
-  case doubles([Double?])
-  case texts([String?])
-  case byteas([[UInt8]?])
-  case uuids([UUID?])
-  case timestamps([Instant?])
-  /// `xid[]`: versions of rows, as `xmin` gives them.
-  case xids([UInt32?])
-  /// `numeric[]` from counts of hundredths.
-  case hundredthsArray([Int64?])
-  /// `jsonb[]` from whole JSON texts.
-  case jsons([[UInt8]?])
+  case array(BinaryArray)
 }
 
 extension Value {
@@ -49,6 +34,36 @@ extension Value {
   public static func optional(_ value: Bool?) -> Value { value.map(Value.bool) ?? .null }
   public static func optional(_ value: UUID?) -> Value { value.map(Value.uuid) ?? .null }
   public static func optional(_ value: Instant?) -> Value { value.map(Value.timestamp) ?? .null }
+}
+
+extension Value {
+  public static func bools(_ values: [Bool?]) -> Value { array(.bools(values.count), values) { $0.append($1) } }
+  public static func int2s(_ values: [Int16?]) -> Value { array(.int2s(values.count), values) { $0.append($1) } }
+  public static func int4s(_ values: [Int32?]) -> Value { array(.int4s(values.count), values) { $0.append($1) } }
+  public static func ints(_ values: [Int64?]) -> Value { array(.ints(values.count), values) { $0.append($1) } }
+  public static func doubles(_ values: [Double?]) -> Value { array(.doubles(values.count), values) { $0.append($1) } }
+  public static func texts(_ values: [String?]) -> Value { array(.texts(values.count), values) { $0.append($1) } }
+  public static func byteas(_ values: [[UInt8]?]) -> Value { array(.byteas(values.count), values) { $0.append($1) } }
+  public static func uuids(_ values: [UUID?]) -> Value { array(.uuids(values.count), values) { $0.append($1) } }
+  public static func timestamps(_ values: [Instant?]) -> Value {
+    array(.timestamps(values.count), values) { $0.append($1) }
+  }
+  /// `numeric[]` from counts of hundredths.
+  public static func hundredthsArray(_ values: [Int64?]) -> Value {
+    array(.numerics(values.count), values) { $0.append(hundredths: $1) }
+  }
+  /// `jsonb[]` from whole JSON texts.
+  public static func jsons(_ values: [[UInt8]?]) -> Value {
+    array(.jsons(values.count), values) { $0.append(json: $1) }
+  }
+
+  private static func array<T>(
+    _ empty: BinaryArray, _ values: [T], _ append: (inout BinaryArray, T) -> Void
+  ) -> Value {
+    var array = empty
+    for value in values { append(&array, value) }
+    return .array(array)
+  }
 }
 
 extension Value: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,
