@@ -28,8 +28,8 @@ struct LoadClient {
   private var nextLine = 0
   private var asked = 0
   private var report = LoadReport()
-  private var polls: [pollfd] = []
-  private var places: [Int] = []
+  private var poll: CInt = -1
+  private var events = [clinux_event](repeating: clinux_event(), count: 256)
 
   /// `next` gives the uplink to send now, or nil when nothing is to be sent in this turn of the rate.
   init(
@@ -45,6 +45,8 @@ struct LoadClient {
 
   /// Runs to the end of the plan. `progress` hears of it about once a second.
   mutating func run(progress: (LoadReport) -> Void) -> LoadReport {
+    poll = clinux_poll_create()
+    defer { close(poll) }
     let started = MonotonicClock.nanoseconds()
     let end = plan.duration.map { started + UInt64(max(0, $0.microseconds)) * 1000 }
     var told = started
@@ -110,26 +112,32 @@ struct LoadClient {
   }
 
   private mutating func wait(until due: UInt64?, now: UInt64) {
-    polls.removeAll(keepingCapacity: true)
-    places.removeAll(keepingCapacity: true)
     for place in lines.indices {
       if lines[place].hasOutput { report.unanswered += lines[place].flush(now) }
-      guard let poll = lines[place].poll else { continue }
-      polls.append(poll)
-      places.append(place)
+      lines[place].watch(on: poll, as: UInt64(place))
     }
-    // To the nanosecond: looking again and again would take the core that the server runs on.
-    let nanoseconds = due.map { $0 > now ? min(50_000_000, $0 - now) : 0 } ?? 50_000_000
-    guard clinux_poll_descriptors(&polls, polls.count, Int64(nanoseconds)) > 0 else { return }
+    let count = arrivals(until: due, now: now)
     let arrived = MonotonicClock.nanoseconds()
-    for (poll, place) in zip(polls, places) where poll.revents != 0 {
+    for event in events[..<count] {
+      let place = Int(event.token)
       let acknowledge = acknowledge
-      let lost = lines[place].ready(poll.revents, now: arrived, into: &report) { report, uplink, answer, since in
+      let lost = lines[place].ready(event.events, now: arrived, into: &report) { report, uplink, answer, since in
         report.record(answer, microseconds: Int((arrived &- min(since, arrived)) / 1000))
         if (200..<300).contains(answer.status) { acknowledge(uplink) }
       }
       report.unanswered += lost.unanswered
       if lost.wasRefused { report.connectFailures += 1 }
     }
+  }
+
+  /// Waits for what comes, and says on how many connections: see `events`.
+  private mutating func arrivals(until due: UInt64?, now: UInt64) -> Int {
+    if let due {
+      // To the nanosecond: looking again and again would take the core that the server runs on.
+      var one = pollfd(fd: poll, events: Int16(POLLIN), revents: 0)
+      let nanoseconds = due > now ? min(50_000_000, due - now) : 0
+      guard clinux_poll_descriptors(&one, 1, Int64(nanoseconds)) > 0 else { return 0 }
+    }
+    return max(0, Int(clinux_poll_wait(poll, &events, CInt(events.count), due == nil ? 50 : 0)))
   }
 }

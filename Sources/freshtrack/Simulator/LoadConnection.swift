@@ -1,4 +1,5 @@
 import Basics
+import CLinux
 import Glibc
 
 /// One keep-alive connection of a ``LoadClient``: requests go out in a pipeline, answers come back in their order.
@@ -11,6 +12,8 @@ struct LoadConnection {
   private let head: [UInt8]
   private var socket: CInt?
   private var isConnected = false
+  /// What the poll was told last.
+  private var watched: UInt32?
   private var output: [UInt8] = []
   private var sent = 0
   private var waiting: [(uplink: UplinkSource.Uplink, since: UInt64)] = []
@@ -37,10 +40,15 @@ struct LoadConnection {
   var inFlight: Int { waiting.count - taken }
   var hasOutput: Bool { sent < output.count }
 
-  var poll: pollfd? {
-    socket.map {
-      pollfd(fd: $0, events: Int16(hasOutput || !isConnected ? POLLIN | POLLOUT : POLLIN), revents: 0)
-    }
+  /// Tells `poll` what is waited for now; its events will carry `token`.
+  mutating func watch(on poll: CInt, as token: UInt64) {
+    guard let socket else { return }
+    let wanted = UInt32(hasOutput || !isConnected ? CLINUX_READABLE | CLINUX_WRITABLE : CLINUX_READABLE)
+    guard wanted != watched else { return }
+    _ =
+      watched == nil
+      ? clinux_poll_add(poll, socket, wanted, token) : clinux_poll_modify(poll, socket, wanted, token)
+    watched = wanted
   }
 
   mutating func open(_ now: UInt64) -> Opening {
@@ -88,7 +96,7 @@ struct LoadConnection {
 
   /// Takes the answers that arrived and gives each with the uplink that it answers.
   mutating func ready(
-    _ events: Int16, now: UInt64, into report: inout LoadReport, _ answered: Answered
+    _ events: UInt32, now: UInt64, into report: inout LoadReport, _ answered: Answered
   ) -> (unanswered: Int, wasRefused: Bool) {
     guard let socket else { return (0, false) }
     if !isConnected {
@@ -96,14 +104,14 @@ struct LoadConnection {
       var length = socklen_t(MemoryLayout<CInt>.size)
       getsockopt(socket, SOL_SOCKET, SO_ERROR, &problem, &length)
       guard problem == 0 else { return (fail(now), true) }
-      if CInt(events) & POLLOUT != 0 { isConnected = true }
+      if events & UInt32(CLINUX_WRITABLE) != 0 { isConnected = true }
       return (flush(now), false)
     }
-    if CInt(events) & POLLOUT != 0 {
+    if events & UInt32(CLINUX_WRITABLE) != 0 {
       let lost = flush(now)
       if lost > 0 { return (lost, false) }
     }
-    guard CInt(events) & (POLLIN | POLLHUP | POLLERR) != 0 else { return (0, false) }
+    guard events & UInt32(CLINUX_READABLE | CLINUX_HANGUP | CLINUX_ERROR) != 0 else { return (0, false) }
     return (receive(socket, now, &report, answered), false)
   }
 
@@ -139,6 +147,7 @@ struct LoadConnection {
     let lost = inFlight
     if let socket { close(socket) }
     socket = nil
+    watched = nil
     waiting.removeAll(keepingCapacity: true)
     taken = 0
     output.removeAll(keepingCapacity: true)
