@@ -3,7 +3,7 @@ import ColdChain
 import PostgreSQL
 
 /// What an uplink needs to know of the device that sent it.
-public struct DeviceEntry: Sendable {
+public final class DeviceEntry: Sendable {
   /// Which unit the device measured, from `from` until before `to`.
   public struct Assignment: Sendable {
     public let unitId: UUID
@@ -23,6 +23,16 @@ public struct DeviceEntry: Sendable {
   public let assignments: [Assignment]
   /// By `from`, ascending.
   public let calibrations: [Calibration]
+
+  private init(_ row: Row, _ assignments: [Assignment], _ calibrations: [Calibration]) throws(DatabaseError) {
+    deviceId = try row.uuid(1)
+    organizationId = try row.uuid(2)
+    devEUI = try row.text(3)
+    model = try row.optionalText(4)
+    applicationID = try row.optionalText(5)
+    self.assignments = assignments
+    self.calibrations = calibrations
+  }
 
   /// The assignment that held when a sample was taken.
   public func assignment(at instant: Instant) -> Assignment? {
@@ -86,10 +96,8 @@ extension DeviceEntry {
         if let assignment = try Assignment(rows[end]) { assignments.append(assignment) }
         end += 1
       }
-      found[keys[Int(place) - 1]] = DeviceEntry(
-        deviceId: try rows[start].uuid(1), organizationId: try rows[start].uuid(2), devEUI: try rows[start].text(3),
-        model: try rows[start].optionalText(4), applicationID: try rows[start].optionalText(5),
-        assignments: assignments, calibrations: calibrations[try rows[start].uuid(1)] ?? [])
+      found[keys[Int(place) - 1]] = try DeviceEntry(
+        rows[start], assignments, calibrations[try rows[start].uuid(1)] ?? [])
       start = end
     }
     return found

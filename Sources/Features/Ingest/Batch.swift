@@ -98,13 +98,13 @@ struct Batch {
     guard !memory.repeats.areExpected else { return nil }
     var states: [StoredState] = []
     states.reserveCapacity(plan.news.count)
-    for (unit, news) in plan.news {
-      guard let known = memory.state(of: unit), let rules = memory.directory.rules(of: unit),
-        let passed = Monitor.pass(news, of: known, rules, now: now)
+    for unit in plan.news.keys.sorted() {
+      guard let news = plan.news[unit], let known = memory.state(of: unit),
+        let rules = memory.directory.rules(of: unit), let passed = Monitor.pass(news, of: known, rules, now: now)
       else { return nil }
       states.append(passed)
     }
-    return states.sorted { $0.unitId < $1.unitId }
+    return states
   }
 
   private func store(

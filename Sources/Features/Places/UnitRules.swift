@@ -3,7 +3,7 @@ import ColdChain
 import PostgreSQL
 
 /// What a unit's readings are judged by: its limits through time, and how to name it to people.
-public struct UnitRules: Sendable {
+public final class UnitRules: Sendable {
   public let unitId: UUID
   public let organizationId: UUID
   public let siteId: UUID

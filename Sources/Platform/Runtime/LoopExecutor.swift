@@ -5,7 +5,7 @@ import Synchronization
 /// Runs the jobs of one ``EventLoop`` on that loop's thread.
 ///
 /// What the loop's own thread enqueues goes to a plain array; other threads post to the inbox and wake the poll.
-// @unchecked: `ready` and `running` are touched by the loop's thread only; the inbox has a lock.
+// @unchecked: `ready`, `running` and `taken` are touched by the loop's thread only; the inbox has a lock.
 final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
   enum Work {
     case job(UnownedJob)
@@ -16,6 +16,7 @@ final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
   private var ready: [UnownedJob] = []
   private var running: [UnownedJob] = []
   private let inbox = Mutex<[Work]>([])
+  private var taken: [Work] = []
   /// The reactor that this executor is the thread of; set by it before the first turn.
   unowned(unsafe) var reactor: Reactor?
 
@@ -49,17 +50,14 @@ final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
   func takeInbox() {
     var count: UInt64 = 0
     _ = read(wakeDescriptor, &count, 8)
-    let posted = inbox.withLock { inbox in
-      let taken = inbox
-      inbox.removeAll(keepingCapacity: true)
-      return taken
-    }
-    for work in posted {
+    inbox.withLock { swap(&$0, &taken) }
+    for work in taken {
       switch work {
       case .job(let job): ready.append(job)
       case .call(let body): body()
       }
     }
+    taken.removeAll(keepingCapacity: true)
   }
 
   /// Runs what is ready and what becomes ready meanwhile, for a bounded number of rounds, so that sockets get their turn.

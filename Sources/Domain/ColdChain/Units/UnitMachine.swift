@@ -43,7 +43,8 @@ public struct UnitMachine: Sendable {
   ///
   /// Limits that change move it: the caller computes it anew.
   public var nextDueAt: Instant? {
-    [confirmationDeadline, linkDeadline].compactMap(\.self).min()
+    guard let confirmation = confirmationDeadline else { return linkDeadline }
+    return linkDeadline.map { min($0, confirmation) } ?? confirmation
   }
 
   // MARK: - Temperature
