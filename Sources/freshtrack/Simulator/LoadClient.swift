@@ -59,10 +59,8 @@ struct LoadClient {
       if let stopped {
         let waited = now - stopped
         if lines.allSatisfy({ $0.inFlight == 0 }) || waited > UInt64(plan.patience.microseconds) * 1000 { break }
-      } else {
-        issue(started: started, now: now)
       }
-      wait(until: nextDue(started: started), now: now)
+      wait(until: stopped == nil ? issue(started: started, now: now) : nil, now: now)
       report.seconds = Double(MonotonicClock.nanoseconds() - started) / 1e9
       if now - told >= 1_000_000_000 {
         told = now
@@ -78,20 +76,22 @@ struct LoadClient {
     plan.rate.map { started + UInt64(Double(asked) / $0 * 1e9) }
   }
 
-  private mutating func issue(started: UInt64, now: UInt64) {
+  /// Sends what is due. Returns when the next one is; nil when that is for an answer to say, or for nobody.
+  private mutating func issue(started: UInt64, now: UInt64) -> UInt64? {
     while plan.count.map({ asked < $0 }) ?? true {
       let due = nextDue(started: started)
-      if let due, due > now { return }
-      guard let place = freeLine(now) else { return }
+      if let due, due > now { return due }
+      guard let place = freeLine(now) else { return nil }
       asked += 1
       guard let uplink = next() else {
-        if due == nil { return }
+        if due == nil { return nil }
         continue
       }
       report.sent += 1
       // Counted from when it was due: a server that stalls does not hide the wait of those behind it.
       lines[place].enqueue(uplink, since: due ?? now)
     }
+    return nil
   }
 
   private mutating func freeLine(_ now: UInt64) -> Int? {
