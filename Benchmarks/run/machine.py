@@ -55,6 +55,18 @@ def cpu_seconds(pid):
     return sum(int(field) for field in fields[11:15]) / TICK
 
 
+def family_cpu_seconds(pid):
+    """The same with the children that run."""
+    total = cpu_seconds(pid)
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        for child in file.read().split():
+            try:
+                total += cpu_seconds(child)
+            except FileNotFoundError:
+                pass
+    return total
+
+
 def resident_mib(pid, peak=False):
     with open(f"/proc/{pid}/status") as file:
         found = re.search(r"VmHWM:\s+(\d+)" if peak else r"VmRSS:\s+(\d+)", file.read())
@@ -104,6 +116,7 @@ class PostgreSQL:
         "listen_addresses": "",
         "unix_socket_permissions": "0777",
         "shared_buffers": "256MB",
+        "min_wal_size": "1GB",
         "max_wal_size": "4GB",
         "checkpoint_timeout": "30min",
         "max_connections": "200",
@@ -130,6 +143,15 @@ class PostgreSQL:
         self.command = command
         self.up()
 
+    def fill_log(self):
+        """The write-ahead log gets the files that it has once a server has run for a while: making one takes 25 ms, for which
+        everybody waits."""
+        self.sql("CREATE TABLE log_filler (n integer)", "postgres")
+        for _ in range(60):
+            self.sql("INSERT INTO log_filler VALUES (1)", "postgres")
+            self.sql("SELECT pg_switch_wal()", "postgres")
+        self.sql("CHECKPOINT", "postgres")
+
     def up(self, settings=()):
         """With further settings until it is taken down again."""
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -152,21 +174,18 @@ class PostgreSQL:
         done = subprocess.run(command, env=self.environment, check=True, capture_output=True, text=True)
         return done.stdout.strip()
 
+    def run(self, file, database="freshtrack"):
+        """A script of statements and of rows for them."""
+        command = [f"{self.programs}/psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database, "-f", file]
+        subprocess.run(command, env=self.environment, check=True)
+
     def begin(self, text, database):
         """The same without waiting for it."""
         return start(self.psql(text, database), env=self.environment, stdout=subprocess.DEVNULL)
 
     def cpu_seconds(self):
         """Of the server and all of its backends, those that have ended too."""
-        total = cpu_seconds(self.process.pid)
-        children = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
-        with open(children) as file:
-            for pid in file.read().split():
-                try:
-                    total += cpu_seconds(pid)
-                except FileNotFoundError:
-                    pass
-        return total
+        return family_cpu_seconds(self.process.pid)
 
 
 class Program:
