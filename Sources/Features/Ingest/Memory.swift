@@ -8,21 +8,27 @@ final class Memory {
 
   let directory = Directory()
   let repeats = Repeats()
-  private var states: [UUID: StoredState] = [:]
+  private var known: [UUID: Known] = [:]
 
-  func state(of unit: UUID) -> StoredState? { states[unit] }
+  /// In a box of its own, so that a table of many units, half of it empty, stays small.
+  private final class Known {
+    var state: StoredState
+    init(_ state: StoredState) { self.state = state }
+  }
+
+  func state(of unit: UUID) -> StoredState? { known[unit]?.state }
 
   /// These are committed, and their rows have that version.
   func remember(_ states: [StoredState], version: UInt32) {
-    if self.states.count > Self.capacity { self.states.removeAll(keepingCapacity: true) }
+    if known.count > Self.capacity { known.removeAll(keepingCapacity: true) }
     for var state in states {
       state.version = version
-      self.states[state.unitId] = state
+      if let unit = known[state.unitId] { unit.state = state } else { known[state.unitId] = Known(state) }
     }
   }
 
   /// Somebody else has written one of these.
-  func forget(_ units: some Sequence<UUID>) { for unit in units { states[unit] = nil } }
+  func forget(_ units: some Sequence<UUID>) { for unit in units { known[unit] = nil } }
 }
 
 /// Whether deliveries are coming twice at the moment.

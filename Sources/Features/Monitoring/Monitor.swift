@@ -73,7 +73,7 @@ public enum Monitor {
     guard !changes.isEmpty else { return outcome }
     outcome.statements.append(UnitStateStore.save(changes))
     outcome.states = changes.map(\.stored)
-    let announced = changes.filter { $0.old.status != $0.state.status().rawValue }
+    let announced = changes.filter { $0.old.status != $0.state.status() }
     if !announced.isEmpty { outcome.statements.append(UnitStateStore.announce(announced)) }
     return outcome
   }

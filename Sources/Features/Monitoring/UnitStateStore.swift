@@ -7,7 +7,7 @@ public struct StoredState: Sendable {
   public let unitId: UUID
   public let organizationId: UUID
   public internal(set) var state: UnitState
-  public let status: String
+  public let status: UnitStatus
   /// When the clock looks at the unit again. May be earlier than needed, never later.
   public let nextDueAt: Instant?
   /// What was measured last; nil before the first reading.
@@ -88,9 +88,9 @@ enum UnitStateStore {
       throw DatabaseError(.server, "the state of unit \(try row.uuid(0)) contradicts itself")
     }
     return StoredState(
-      unitId: try row.uuid(0), organizationId: try row.uuid(1), state: state, status: try row.text(13),
-      nextDueAt: try row.optionalInstant(14), last: try last(row, from: 15),
-      version: UInt32(truncatingIfNeeded: try row.int(19)))
+      unitId: try row.uuid(0), organizationId: try row.uuid(1), state: state,
+      status: .init(rawValue: try row.text(13)) ?? .offline, nextDueAt: try row.optionalInstant(14),
+      last: try last(row, from: 15), version: UInt32(truncatingIfNeeded: try row.int(19)))
   }
 
   private static func last(_ row: Row, from first: Int) throws(DatabaseError) -> LastValues? {
@@ -113,7 +113,7 @@ enum UnitStateStore {
     /// The row once it is written, but for its version.
     var stored: StoredState {
       StoredState(
-        unitId: old.unitId, organizationId: old.organizationId, state: state, status: state.status().rawValue,
+        unitId: old.unitId, organizationId: old.organizationId, state: state, status: state.status(),
         nextDueAt: nextDueAt, last: last, version: old.version)
     }
   }
@@ -205,7 +205,8 @@ enum UnitStateStore {
         AS n (organization_id, unit_id, was, becomes, at)
       """,
       [
-        .uuids(changes.map(\.old.organizationId)), .uuids(changes.map(\.old.unitId)), .texts(changes.map(\.old.status)),
+        .uuids(changes.map(\.old.organizationId)), .uuids(changes.map(\.old.unitId)),
+        .texts(changes.map(\.old.status.rawValue)),
         .texts(changes.map { $0.state.status().rawValue }), .timestamps(changes.map(\.statusSince)),
       ]
     )
