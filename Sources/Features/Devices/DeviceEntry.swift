@@ -15,7 +15,7 @@ public final class DeviceEntry: Sendable {
 
   public let deviceId: UUID
   public let organizationId: UUID
-  public let devEUI: String
+  public let devEUI: EUI64
   public let model: String?
   /// The application of the TTN connection that the device was set up for, when it was.
   public let applicationID: String?
@@ -27,7 +27,10 @@ public final class DeviceEntry: Sendable {
   private init(_ row: Row, _ assignments: [Assignment], _ calibrations: [Calibration]) throws(DatabaseError) {
     deviceId = try row.uuid(1)
     organizationId = try row.uuid(2)
-    devEUI = try row.text(3)
+    guard let eui = EUI64(try row.text(3)) else {
+      throw DatabaseError(.server, "the device \(try row.uuid(1)) has no DevEUI")
+    }
+    devEUI = eui
     model = try row.optionalText(4)
     applicationID = try row.optionalText(5)
     self.assignments = assignments
@@ -40,9 +43,9 @@ public final class DeviceEntry: Sendable {
   }
 }
 
-/// Names a device within its organization: by its DevEUI (16 upper-case hexadecimal digits) or by its id here.
+/// Names a device within its organization: by its DevEUI or by its id here.
 public enum DeviceKey: Hashable, Sendable {
-  case devEUI(String, organization: UUID)
+  case devEUI(EUI64, organization: UUID)
   case id(UUID, organization: UUID)
 }
 
@@ -60,7 +63,7 @@ extension DeviceEntry {
       switch key {
       case .devEUI(let eui, let organization):
         organizations.append(organization)
-        euis.append(eui)
+        euis.append(eui.description)
         ids.append(nil)
       case .id(let id, let organization):
         organizations.append(organization)

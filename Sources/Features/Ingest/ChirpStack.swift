@@ -1,5 +1,6 @@
 import Basics
 import ColdChain
+import Devices
 import Identity
 import JSON
 
@@ -30,8 +31,8 @@ extension NetworkMessage {
     _ root: JSONValue, event: ChirpStackEvent?, _ scope: IngestScope, arrivedAt: Instant
   ) -> NetworkMessage {
     let info = root["deviceInfo"]
-    let devEUI = info?["devEui"]?.string.flatMap(normalizedEUI)
-    let deviceID = bounded(info?["deviceName"]) ?? devEUI
+    let devEUI = info?["devEui"]?.string.flatMap { EUI64($0) }
+    let deviceID = bounded(info?["deviceName"]) ?? devEUI?.description
     let applicationID = bounded(info?["applicationId"])
     func unusable(_ reason: QuarantineReason, _ detail: String) -> NetworkMessage {
       .unusable(reason: reason, detail: detail, devEUI: devEUI, deviceID: deviceID, applicationID: applicationID)

@@ -1,4 +1,5 @@
 import Basics
+import Devices
 import Identity
 import JSON
 import PostgreSQL
@@ -10,8 +11,7 @@ public struct StoredUplinks: Sendable {
 
   /// Which uplink of which device a message is.
   public struct Frame: Hashable, Sendable {
-    /// 16 upper-case hexadecimal digits.
-    public let devEUI: String
+    public let devEUI: EUI64
     public let session: String
     public let counter: Int64
   }
@@ -91,11 +91,11 @@ public struct StoredUplinks: Sendable {
   private func inQuarantine(_ messages: [JSONValue], of organization: UUID) async throws -> Set<Int> {
     var (places, euis, marks): ([Int64?], [String?], [[UInt8]?]) = ([], [], [])
     for (place, message) in messages.enumerated() {
-      guard let eui = message["end_device_ids"]?["dev_eui"]?.string.flatMap(NetworkMessage.normalizedEUI),
+      guard let eui = message["end_device_ids"]?["dev_eui"]?.string.flatMap({ EUI64($0) }),
         let time = message["uplink_message"]?["received_at"]?.string, time.utf8.count >= 20
       else { continue }
       places.append(Int64(place))
-      euis.append(eui)
+      euis.append(eui.description)
       // To the millisecond: a storage need not keep nanoseconds.
       marks.append(Array(time.utf8.prefix(23)))
     }

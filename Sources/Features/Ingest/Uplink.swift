@@ -1,5 +1,6 @@
 import Basics
 import ColdChain
+import Devices
 import Identity
 import JSON
 
@@ -10,8 +11,8 @@ struct Uplink {
   let arrivedAt: Instant
   /// When the network received it; the same on every delivery of the same message.
   let receivedAt: Instant
-  /// 16 upper-case hexadecimal digits, when the message names it.
-  let devEUI: String?
+  /// Nil when the message does not name it.
+  let devEUI: EUI64?
   /// The network server's name of the device.
   let deviceID: String
   let applicationID: String
@@ -39,12 +40,12 @@ enum NetworkMessage {
   /// A join or what became of a downlink: told to the device's record.
   case deviceEvent(DeviceEvent)
   /// Came with a valid key, and cannot be understood. Kept as it is.
-  case unusable(reason: QuarantineReason, detail: String, devEUI: String?, deviceID: String?, applicationID: String?)
+  case unusable(reason: QuarantineReason, detail: String, devEUI: EUI64?, deviceID: String?, applicationID: String?)
 }
 
 struct DeviceEvent {
   let scope: IngestScope
-  let devEUI: String?
+  let devEUI: EUI64?
   let deviceID: String
   /// As The Things Stack names it: `join_accept`, `downlink_ack` ...
   let type: String
@@ -67,7 +68,7 @@ extension NetworkMessage {
     let ids = root["end_device_ids"]
     let deviceID = bounded(ids?["device_id"])
     let applicationID = bounded(ids?["application_ids"]?["application_id"])
-    let devEUI = ids?["dev_eui"]?.string.flatMap(normalizedEUI)
+    let devEUI = ids?["dev_eui"]?.string.flatMap { EUI64($0) }
     func unusable(_ reason: QuarantineReason, _ detail: String) -> NetworkMessage {
       .unusable(
         reason: reason, detail: detail, devEUI: devEUI, deviceID: deviceID, applicationID: applicationID)
@@ -106,17 +107,6 @@ extension NetworkMessage {
         frameCounter: frameCounter, session: bounded(uplink["session_key_id"]), payload: payload,
         decoded: uplink["decoded_payload"], normalized: uplink["normalized_payload"], signalStrength: signal, snr: snr,
         simulated: root["simulated"]?.bool ?? false, isPart: root["uplink_message"] == nil))
-  }
-
-  /// Upper case, without `:` and `-`; nil when that is not 16 hexadecimal digits.
-  static func normalizedEUI(_ text: String) -> String? {
-    guard text.utf8.count <= 23 else { return nil }
-    var digits: [UInt8] = []
-    for byte in text.utf8 where byte != UInt8(ascii: ":") && byte != UInt8(ascii: "-") {
-      guard Hex.value(of: byte) != nil else { return nil }
-      digits.append(byte >= 0x61 ? byte - 0x20 : byte)
-    }
-    return digits.count == 16 ? String(decoding: digits, as: UTF8.self) : nil
   }
 
   static func bounded(_ value: JSONValue?) -> String? {

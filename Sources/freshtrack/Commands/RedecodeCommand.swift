@@ -96,7 +96,7 @@ extension Redecode.Figures {
       for sample in samples {
         json.object { json in
           json.field("readingId", sample.readingId)
-          json.field("devEui", sample.devEUI)
+          json.field("devEui", sample.devEUI.description)
           json.field("recordedAt", sample.recordedAt)
           json.object("before") { json in for one in sample.changes { json.field(one.field, one.before) } }
           json.object("after") { json in for one in sample.changes { json.field(one.field, one.after) } }

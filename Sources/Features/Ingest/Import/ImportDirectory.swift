@@ -8,11 +8,11 @@ import PostgreSQL
 struct ImportDirectory: Sendable {
   let organizationId: UUID
   private(set) var devices: [DeviceEntry] = []
-  private var byEUI: [UInt64: Int] = [:]
+  private var byEUI: [EUI64: Int] = [:]
   private var byId: [UUID: Int] = [:]
   private(set) var units: [UUID: UnitRules] = [:]
 
-  func device(eui: UInt64) -> DeviceEntry? { byEUI[eui].map { devices[$0] } }
+  func device(eui: EUI64) -> DeviceEntry? { byEUI[eui].map { devices[$0] } }
   func device(id: UUID) -> DeviceEntry? { byId[id].map { devices[$0] } }
 
   static func load(_ organization: UUID, on connection: Connection) async throws -> ImportDirectory {
@@ -23,26 +23,11 @@ struct ImportDirectory: Sendable {
     directory.devices = try await DeviceEntry.load(keys, on: connection).values.sorted { $0.deviceId < $1.deviceId }
     for (place, device) in directory.devices.enumerated() {
       directory.byId[device.deviceId] = place
-      if let eui = UInt64(hexadecimal: device.devEUI.utf8) { directory.byEUI[eui] = place }
+      directory.byEUI[device.devEUI] = place
     }
     let units = try await connection.query(
       "SELECT id FROM units WHERE organization_id = $1 AND deleted_at IS NULL", [.uuid(organization)])
     directory.units = try await UnitRules.load(try units.map { try $0.uuid(0) }, on: connection)
     return directory
-  }
-}
-
-extension UInt64 {
-  /// 16 hexadecimal digits, `:` and `-` between them allowed.
-  init?(hexadecimal text: some Sequence<UInt8>) {
-    var value: UInt64 = 0
-    var digits = 0
-    for byte in text where byte != 0x3A && byte != 0x2D {
-      guard let digit = Hex.value(of: byte), digits < 16 else { return nil }
-      value = value << 4 | UInt64(digit)
-      digits += 1
-    }
-    guard digits == 16 else { return nil }
-    self = value
   }
 }

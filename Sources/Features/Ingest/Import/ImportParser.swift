@@ -247,7 +247,7 @@ struct ImportRowReader {
 
   private func device() throws(ImportRefusal) -> DeviceEntry? {
     if let cell = cell(.devEUI) {
-      guard let eui = UInt64(hexadecimal: cell.bytes) else { throw wrong(.devEUI, "16 hexadecimal digits") }
+      guard let eui = EUI64(cell.bytes) else { throw wrong(.devEUI, "16 hexadecimal digits") }
       guard let device = parser.directory.device(eui: eui) else { throw unknown(.devEUI, "device", cell) }
       return device
     }

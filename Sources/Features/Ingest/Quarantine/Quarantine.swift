@@ -1,4 +1,5 @@
 import Basics
+import Devices
 
 /// Why an uplink with a valid key could not become a reading.
 enum QuarantineReason: String, Sendable, CaseIterable {
@@ -20,7 +21,7 @@ struct QuarantinedUplink {
   let apiKeyId: UUID
   let reason: QuarantineReason
   let detail: String?
-  let devEUI: String?
+  let devEUI: EUI64?
   let deviceID: String?
   let applicationID: String?
   let receivedAt: Instant

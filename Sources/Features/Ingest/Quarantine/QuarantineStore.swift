@@ -18,9 +18,9 @@ struct QuarantineStore: Sendable {
       """,
       [
         .uuids(uplinks.map(\.id)), .uuids(uplinks.map(\.organizationId)), .uuids(uplinks.map(\.apiKeyId)),
-        .texts(uplinks.map(\.reason.rawValue)), .texts(uplinks.map(\.detail)), .texts(uplinks.map(\.devEUI)),
-        .texts(uplinks.map(\.deviceID)), .texts(uplinks.map(\.applicationID)), .timestamps(uplinks.map(\.receivedAt)),
-        .byteas(uplinks.map(\.body)),
+        .texts(uplinks.map(\.reason.rawValue)), .texts(uplinks.map(\.detail)),
+        .texts(uplinks.map(\.devEUI?.description)), .texts(uplinks.map(\.deviceID)),
+        .texts(uplinks.map(\.applicationID)), .timestamps(uplinks.map(\.receivedAt)), .byteas(uplinks.map(\.body)),
       ]
     )
   }

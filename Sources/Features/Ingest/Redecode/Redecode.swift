@@ -48,7 +48,7 @@ public struct Redecode: Sendable {
 
   public struct Sample: Sendable {
     public let readingId: UUID
-    public let devEUI: String
+    public let devEUI: EUI64
     public let recordedAt: Instant
     /// Field, before and after.
     public let changes: [(field: String, before: String, after: String)]
