@@ -367,4 +367,17 @@ struct ServerTests {
       #expect(page.contains("http_request_duration_seconds_count{route=\"/later/:name\"} 2"))
     }
   }
+
+  @Test("a server that shows its own figures does not keep itself") func ownFigures() {
+    weak var kept: Metrics?
+    do {
+      let metrics = Metrics()
+      kept = metrics
+      let page = Route.immediate(.get, "/metrics") { _ in
+        .bytes("text/plain", metrics.render(.prometheus))
+      }
+      _ = HTTPServer(routes: [page], configuration: HTTPServerConfiguration(), log: .none, metrics: metrics)
+    }
+    #expect(kept == nil)
+  }
 }
