@@ -69,9 +69,9 @@ public final class House: Sendable {
   }
 
   deinit {
-    let group = group
-    let database = database
+    let (server, database, group) = (server, database, group)
     group.loops[0].submit {
+      await server.drain(within: .zero)
       database.close()
       group.stop()
     }

@@ -41,7 +41,8 @@ final class Gate: Sendable {
   func waitForArrival() { while arrived.withLock({ $0 }) == 0 { sched_yield() } }
 }
 
-struct TestServer {
+/// Ends with the last client that it was asked for.
+final class TestServer: Sendable {
   let server: HTTPServer
   let group = LoopGroup(count: 1)
   let port: UInt16
@@ -55,7 +56,15 @@ struct TestServer {
     port = try server.start(on: group).port
   }
 
-  var client: RawClient { RawClient(port: port) }
+  deinit {
+    let (server, group) = (server, group)
+    group.loops[0].submit {
+      await server.drain(within: .zero)
+      group.stop()
+    }
+  }
+
+  var client: RawClient { RawClient(port: port, of: self) }
 
   /// One request on a connection of its own.
   func ask(_ request: String) throws -> Answer {
