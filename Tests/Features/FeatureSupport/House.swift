@@ -93,6 +93,16 @@ public final class House: Sendable {
     }
   }
 
+  /// Returns when all connections are there and no statement runs on any of them; throws when that takes too long.
+  public func rest() async throws {
+    try await run { try await Self.hold($0.configuration.connectionsMax, of: $0) }
+  }
+
+  private static func hold(_ count: Int, of database: Database) async throws {
+    guard count > 0 else { return }
+    try await database.withConnection { _ in try await hold(count - 1, of: database) }
+  }
+
   @discardableResult
   public func sql(_ sql: SQL, _ parameters: [Value] = []) async throws -> Rows {
     try await run { try await $0.query(sql, parameters) }
