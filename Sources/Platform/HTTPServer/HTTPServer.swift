@@ -14,8 +14,8 @@ public final class HTTPServer: Sendable {
     let plan = ServerPlan(routes, configuration, log, metrics)
     self.plan = plan
     locals = LoopLocal { ServerLoop(plan, $0) }
-    metrics.gauge("http_connections", help: "Connections that are open.") {
-      Double(plan.connectionCount.load(ordering: .relaxed))
+    metrics.gauge("http_connections", help: "Connections that are open.") { [count = plan.connectionCount] in
+      Double(count.value.load(ordering: .relaxed))
     }
   }
 

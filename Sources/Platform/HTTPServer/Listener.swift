@@ -32,9 +32,9 @@ final class Listener: ReadinessHandler {
 
   private func take(_ descriptor: CInt, _ peer: SocketAddress) {
     let plan = loop.plan
-    let count = plan.connectionCount.add(1, ordering: .relaxed).newValue
+    let count = plan.connectionCount.value.add(1, ordering: .relaxed).newValue
     guard count <= plan.configuration.connectionsMax else {
-      plan.connectionCount.subtract(1, ordering: .relaxed)
+      plan.connectionCount.value.subtract(1, ordering: .relaxed)
       plan.refused.add()
       let answer = Self.tooMany
       _ = answer.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }

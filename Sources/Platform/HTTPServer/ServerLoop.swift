@@ -53,7 +53,7 @@ final class ServerLoop {
   func add(_ descriptor: CInt, _ peer: PeerAddress) {
     let connection = Connection(descriptor: descriptor, address: peer, loop: self)
     guard let watch = try? reactor.watch(descriptor, connection.interest, connection) else {
-      plan.connectionCount.subtract(1, ordering: .relaxed)
+      plan.connectionCount.value.subtract(1, ordering: .relaxed)
       return Socket.close(descriptor)
     }
     connection.watch = watch
@@ -68,7 +68,7 @@ final class ServerLoop {
       last.place = connection.place
       connections[connection.place] = last
     }
-    plan.connectionCount.subtract(1, ordering: .relaxed)
+    plan.connectionCount.value.subtract(1, ordering: .relaxed)
     listener?.resume()
     if connections.isEmpty, let onEmpty {
       self.onEmpty = nil

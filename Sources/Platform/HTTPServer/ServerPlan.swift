@@ -11,7 +11,7 @@ final class ServerPlan: Sendable {
   let log: Log
   let meters: RouteMeters
   let refused: CounterHandle
-  let connectionCount = Atomic<Int>(0)
+  let connectionCount = ConnectionCount()
 
   init(_ routes: [Route], _ configuration: HTTPServerConfiguration, _ log: Log, _ metrics: Metrics) {
     self.configuration = configuration
@@ -39,6 +39,12 @@ final class ServerPlan: Sendable {
     }
     return client
   }
+}
+
+/// Connections that are open on all loops. Apart from the plan: the metrics hold it, and a route of the plan may hold
+/// the metrics.
+final class ConnectionCount: Sendable {
+  let value = Atomic<Int>(0)
 }
 
 /// Metrics of each route, with their labels resolved ahead.

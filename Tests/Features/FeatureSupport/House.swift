@@ -69,9 +69,9 @@ public final class House: Sendable {
   }
 
   deinit {
-    let group = group
-    let database = database
+    let (server, database, group) = (server, database, group)
     group.loops[0].submit {
+      await server.drain(within: .zero)
       database.close()
       group.stop()
     }
@@ -91,6 +91,16 @@ public final class House: Sendable {
         do { continuation.resume(returning: try await body(database)) } catch { continuation.resume(throwing: error) }
       }
     }
+  }
+
+  /// Returns when all connections are there and no statement runs on any of them; throws when that takes too long.
+  public func rest() async throws {
+    try await run { try await Self.hold($0.configuration.connectionsMax, of: $0) }
+  }
+
+  private static func hold(_ count: Int, of database: Database) async throws {
+    guard count > 0 else { return }
+    try await database.withConnection { _ in try await hold(count - 1, of: database) }
   }
 
   @discardableResult

@@ -31,7 +31,13 @@ public final class Provider: Sendable {
     url = "http://\(try server.start(on: group))"
   }
 
-  deinit { group.stop() }
+  deinit {
+    let (server, group) = (server, group)
+    group.loops[0].submit {
+      await server.drain(within: .zero)
+      group.stop()
+    }
+  }
 
   /// Every request so far.
   public var requests: [Request] { seen.requests.withLock { $0 } }

@@ -12,18 +12,25 @@ final class FakeStack: Sendable {
   let state: FakeState
   let url: String
   private let group = LoopGroup(count: 1)
+  private let server: HTTPServer
 
   init() throws {
     let state = FakeState()
     self.state = state
     var settings = HTTPServerConfiguration()
     settings.port = 0
-    let server = HTTPServer(
+    server = HTTPServer(
       routes: FakeAPI(state: state).routes, configuration: settings, log: .none, metrics: Metrics())
     url = "http://127.0.0.1:\(try server.start(on: group).port)"
   }
 
-  deinit { group.stop() }
+  deinit {
+    let (server, group) = (server, group)
+    group.loops[0].submit {
+      await server.drain(within: .zero)
+      group.stop()
+    }
+  }
 }
 
 /// What the fake holds, and how it is to misbehave.

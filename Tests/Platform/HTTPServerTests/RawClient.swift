@@ -5,9 +5,12 @@ import Glibc
 // @unchecked: each test uses its clients one step after the other.
 final class RawClient: @unchecked Sendable {
   let descriptor: CInt
+  private let server: TestServer?
   private var received: [UInt8] = []
 
-  init(port: UInt16) {
+  /// - Parameter server: kept for as long as the client.
+  init(port: UInt16, of server: TestServer? = nil) {
+    self.server = server
     descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)

@@ -41,7 +41,8 @@ final class Gate: Sendable {
   func waitForArrival() { while arrived.withLock({ $0 }) == 0 { sched_yield() } }
 }
 
-struct TestServer {
+/// Ends with the last client that it was asked for.
+final class TestServer: Sendable {
   let server: HTTPServer
   let group = LoopGroup(count: 1)
   let port: UInt16
@@ -55,7 +56,15 @@ struct TestServer {
     port = try server.start(on: group).port
   }
 
-  var client: RawClient { RawClient(port: port) }
+  deinit {
+    let (server, group) = (server, group)
+    group.loops[0].submit {
+      await server.drain(within: .zero)
+      group.stop()
+    }
+  }
+
+  var client: RawClient { RawClient(port: port, of: self) }
 
   /// One request on a connection of its own.
   func ask(_ request: String) throws -> Answer {
@@ -366,5 +375,18 @@ struct ServerTests {
       #expect(page.contains("http_requests_total{route=\"unmatched\",method=\"GET\",status=\"404\"} 1"))
       #expect(page.contains("http_request_duration_seconds_count{route=\"/later/:name\"} 2"))
     }
+  }
+
+  @Test("a server that shows its own figures does not keep itself") func ownFigures() {
+    weak var kept: Metrics?
+    do {
+      let metrics = Metrics()
+      kept = metrics
+      let page = Route.immediate(.get, "/metrics") { _ in
+        .bytes("text/plain", metrics.render(.prometheus))
+      }
+      _ = HTTPServer(routes: [page], configuration: HTTPServerConfiguration(), log: .none, metrics: metrics)
+    }
+    #expect(kept == nil)
   }
 }
