@@ -124,7 +124,7 @@ let program: [Target] = [
 
 let testTargets: [Target] = [
   .target(
-    name: "TestSupport", dependencies: ["Basics", "Runtime", "Telemetry", "PostgreSQL", "CPostgreSQL"],
+    name: "TestSupport", dependencies: ["Basics", "Runtime", "Telemetry", "HTTPServer", "PostgreSQL", "CPostgreSQL"],
     path: "Tests/TestSupport", swiftSettings: strict),
   tests(of: "Basics", in: "Platform"),
   tests(of: "Telemetry", in: "Platform"),
@@ -134,7 +134,7 @@ let testTargets: [Target] = [
   tests(of: "Crypto", in: "Platform", with: ["Basics", "JSON"]),
   tests(of: "HTTPClient", in: "Platform"),
   tests(of: "HTTP", in: "Platform", with: ["Basics", "JSON"]),
-  tests(of: "HTTPServer", in: "Platform", with: ["Basics", "JSON", "HTTP", "Runtime", "Telemetry"]),
+  tests(of: "HTTPServer", in: "Platform", with: ["Basics", "JSON", "HTTP", "Runtime", "Telemetry", "TestSupport"]),
   tests(of: "ColdChain", in: "Domain", with: ["Basics", "JSON"]),
   .target(
     name: "FeatureSupport",
@@ -154,7 +154,8 @@ let testTargets: [Target] = [
   tests(of: "Billing", in: "Features", with: ["FeatureSupport"]),
   tests(of: "Assets", in: "Features", with: ["FeatureSupport"]),
   .target(
-    name: "StackSupport", dependencies: platformRooms.map { .byName(name: $0) }, path: "Tests/Features/StackSupport",
+    name: "StackSupport", dependencies: (platformRooms + ["TestSupport"]).map { .byName(name: $0) },
+    path: "Tests/Features/StackSupport",
     swiftSettings: strict),
   tests(of: "TheThingsStack", in: "Features", with: ["FeatureSupport", "StackSupport"]),
   .testTarget(

@@ -8,11 +8,11 @@ public enum ReadingWrites {
   /// without a device, of the same unit, source and instant.
   ///
   /// Looking for what is there before each row makes an insert half as expensive again, and is needed for hardly any.
-  public static func insert(_ readings: [Reading]) -> (SQL, [Value]) { (inserting, Columns(readings).values) }
+  public static func insert(_ readings: [Reading]) -> (SQL, [Value]) { (inserting, columns(readings)) }
 
   /// Stores those that are not there already. Returns the ids of the stored ones.
   public static func insertMissing(_ readings: [Reading]) -> (SQL, [Value]) {
-    (inserting + " ON CONFLICT DO NOTHING RETURNING id", Columns(readings).values)
+    (inserting + " ON CONFLICT DO NOTHING RETURNING id", columns(readings))
   }
 
   // In the list, not in FROM, where each array would be written to a table of its own first.
@@ -133,61 +133,57 @@ public enum ReadingWrites {
     let since = open || changed ? try row.instant(2) : nil
     return Door(open ? .open : .closed, since: since)
   }
-}
 
-/// Readings turned by ninety degrees, in one pass: a pass for each column would count the references of every reading again.
-private struct Columns {
-  private var ids, organizations, units, devices: BinaryArray
-  private var recorded, received: BinaryArray
-  private var sources: BinaryArray
-  private var temperatures, probes, ambients, humidities: BinaryArray
-  private var batteries, millivolts, signals, snrs: BinaryArray
-  private var doors: BinaryArray
-  private var ports, frameCounters, sessions, payloads: BinaryArray
-  private var simulated, flags: BinaryArray
-
-  init(_ readings: [Reading]) {
+  /// Readings turned by ninety degrees, in one pass: a pass for each column would count the references of every reading again.
+  private static func columns(_ readings: [Reading]) -> [Value] {
     let count = readings.count
-    (ids, organizations, units, devices) = (.uuids(count), .uuids(count), .uuids(count), .uuids(count))
-    (recorded, received) = (.timestamps(count), .timestamps(count))
-    sources = .texts(count)
-    (temperatures, probes, ambients, humidities) = (
-      .numerics(count), .numerics(count), .numerics(count), .numerics(count)
-    )
-    (batteries, millivolts, signals, snrs) = (.int2s(count), .int4s(count), .int2s(count), .numerics(count))
-    doors = .bools(count)
-    (ports, frameCounters, sessions, payloads) = (.int2s(count), .ints(count), .texts(count), .byteas(count))
-    (simulated, flags) = (.bools(count), .int2s(count))
-    for reading in readings { append(reading) }
-  }
-
-  private mutating func append(_ reading: Reading) {
-    ids.append(reading.id)
-    organizations.append(reading.organizationId)
-    units.append(reading.unitId)
-    devices.append(reading.deviceId)
-    recorded.append(reading.recordedAt)
-    received.append(reading.receivedAt)
-    sources.append(reading.source.rawValue)
-    temperatures.append(hundredths: reading.temperature.map { Int64($0.hundredths) })
-    probes.append(hundredths: reading.probe.map { Int64($0.hundredths) })
-    ambients.append(hundredths: reading.ambient.map { Int64($0.hundredths) })
-    humidities.append(hundredths: reading.humidity.map { Int64($0.hundredths) })
-    batteries.append(reading.batteryPercent)
-    millivolts.append(reading.batteryVoltage?.millivolts)
-    signals.append(reading.signalStrength)
-    snrs.append(hundredths: reading.snr)
-    doors.append(reading.doorOpen)
-    ports.append(reading.port)
-    frameCounters.append(reading.frameCounter)
-    sessions.append(reading.session)
-    payloads.append(reading.payload)
-    simulated.append(reading.simulated)
-    flags.append(reading.flags.rawValue)
-  }
-
-  var values: [Value] {
-    [
+    var ids = BinaryArray.uuids(count)
+    var organizations = BinaryArray.uuids(count)
+    var units = BinaryArray.uuids(count)
+    var devices = BinaryArray.uuids(count)
+    var recorded = BinaryArray.timestamps(count)
+    var received = BinaryArray.timestamps(count)
+    var sources = BinaryArray.texts(count)
+    var temperatures = BinaryArray.numerics(count)
+    var probes = BinaryArray.numerics(count)
+    var ambients = BinaryArray.numerics(count)
+    var humidities = BinaryArray.numerics(count)
+    var batteries = BinaryArray.int2s(count)
+    var millivolts = BinaryArray.int4s(count)
+    var signals = BinaryArray.int2s(count)
+    var snrs = BinaryArray.numerics(count)
+    var doors = BinaryArray.bools(count)
+    var ports = BinaryArray.int2s(count)
+    var frameCounters = BinaryArray.ints(count)
+    var sessions = BinaryArray.texts(count)
+    var payloads = BinaryArray.byteas(count)
+    var simulated = BinaryArray.bools(count)
+    var flags = BinaryArray.int2s(count)
+    for reading in readings {
+      ids.append(reading.id)
+      organizations.append(reading.organizationId)
+      units.append(reading.unitId)
+      devices.append(reading.deviceId)
+      recorded.append(reading.recordedAt)
+      received.append(reading.receivedAt)
+      sources.append(reading.source.rawValue)
+      temperatures.append(hundredths: reading.temperature.map { Int64($0.hundredths) })
+      probes.append(hundredths: reading.probe.map { Int64($0.hundredths) })
+      ambients.append(hundredths: reading.ambient.map { Int64($0.hundredths) })
+      humidities.append(hundredths: reading.humidity.map { Int64($0.hundredths) })
+      batteries.append(reading.batteryPercent)
+      millivolts.append(reading.batteryVoltage?.millivolts)
+      signals.append(reading.signalStrength)
+      snrs.append(hundredths: reading.snr)
+      doors.append(reading.doorOpen)
+      ports.append(reading.port)
+      frameCounters.append(reading.frameCounter)
+      sessions.append(reading.session)
+      payloads.append(reading.payload)
+      simulated.append(reading.simulated)
+      flags.append(reading.flags.rawValue)
+    }
+    return [
       ids, organizations, units, devices, recorded, received, sources, temperatures, probes, ambients, humidities,
       batteries, millivolts, signals, snrs, doors, ports, frameCounters, sessions, payloads, simulated, flags,
     ].map(Value.array)

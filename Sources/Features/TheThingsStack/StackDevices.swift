@@ -1,4 +1,5 @@
 import Basics
+import Devices
 import JSON
 
 /// What a new end device is registered with.
@@ -201,10 +202,8 @@ extension StackClient {
     return (items, false)
   }
 
-  static func eui(_ text: String) -> String? {
-    guard let bytes = Hex.decode(text), bytes.count == 8 else { return nil }
-    return Hex.encode(bytes).uppercased()
-  }
+  /// The network server writes none with marks.
+  static func eui(_ text: String) -> String? { text.utf8.count == 16 ? EUI64(text)?.description : nil }
 }
 
 public enum FrequencyPlan: String, Sendable, CaseIterable {

@@ -1,4 +1,5 @@
 import Basics
+import Devices
 import Ingest
 import JSON
 import PostgreSQL
@@ -27,11 +28,10 @@ extension Command {
         throw Failure.usage("say either --dry-run or --apply")
       }
       let devEUI = try arguments.text("--device").map { text throws(Failure) in
-        let digits = text.uppercased().filter { $0 != ":" && $0 != "-" }
-        guard digits.utf8.count == 16, digits.utf8.allSatisfy({ Hex.value(of: $0) != nil }) else {
+        guard let eui = EUI64(text.filter { $0 != ":" && $0 != "-" }) else {
           throw .usage("--device takes 16 hexadecimal digits, not '\(text)'")
         }
-        return digits
+        return eui
       }
       let filter = Redecode.Filter(
         organizationId: try arguments.uuid("--org"), devEUI: devEUI, model: arguments.text("--model"),

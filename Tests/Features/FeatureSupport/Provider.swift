@@ -3,6 +3,7 @@ import HTTPServer
 import Runtime
 import Synchronization
 import Telemetry
+import TestSupport
 
 /// A provider of the tests' own, on a free port: it remembers what it was sent.
 public final class Provider: Sendable {
@@ -31,13 +32,7 @@ public final class Provider: Sendable {
     url = "http://\(try server.start(on: group))"
   }
 
-  deinit {
-    let (server, group) = (server, group)
-    group.loops[0].submit {
-      await server.drain(within: .zero)
-      group.stop()
-    }
-  }
+  deinit { group.end(server) }
 
   /// Every request so far.
   public var requests: [Request] { seen.requests.withLock { $0 } }

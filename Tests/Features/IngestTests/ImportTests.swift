@@ -1,4 +1,5 @@
 import Basics
+import Devices
 import FeatureSupport
 import Ingest
 import Monitoring
@@ -241,7 +242,7 @@ struct RedecodeTests {
       try await kitchen.commit([uplink], at: Kitchen.start + .minutes(minute))
     }
     #expect(try await run(kitchen, apply: false).frames == 3)
-    #expect(try await run(kitchen, .init(devEUI: probe.devEUI), apply: false).frames == 1)
+    #expect(try await run(kitchen, .init(devEUI: EUI64(probe.devEUI)), apply: false).frames == 1)
     let milesight = try await run(kitchen, .init(model: "EM300-MCS"), apply: true)
     #expect(milesight.devices == 1 && milesight.frames == 2 && milesight.models["em300-th"]?.undecodable == 1)
     #expect(try await run(kitchen, .init(from: Kitchen.start + .minutes(10)), apply: false).frames == 2)

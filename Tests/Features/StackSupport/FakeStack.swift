@@ -5,6 +5,7 @@ import JSON
 import Runtime
 import Synchronization
 import Telemetry
+import TestSupport
 
 /// A The Things Stack of the tests' own: a real server that speaks the parts of its API that we use, and refuses what the real one
 /// refuses: wrong paths, keys, headers, ids, and fields that no field mask names.
@@ -24,13 +25,7 @@ final class FakeStack: Sendable {
     url = "http://127.0.0.1:\(try server.start(on: group).port)"
   }
 
-  deinit {
-    let (server, group) = (server, group)
-    group.loops[0].submit {
-      await server.drain(within: .zero)
-      group.stop()
-    }
-  }
+  deinit { group.end(server) }
 }
 
 /// What the fake holds, and how it is to misbehave.

@@ -5,6 +5,7 @@ import JSON
 import Runtime
 import Synchronization
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import HTTPServer
@@ -56,13 +57,7 @@ final class TestServer: Sendable {
     port = try server.start(on: group).port
   }
 
-  deinit {
-    let (server, group) = (server, group)
-    group.loops[0].submit {
-      await server.drain(within: .zero)
-      group.stop()
-    }
-  }
+  deinit { group.end(server) }
 
   var client: RawClient { RawClient(port: port, of: self) }
 

@@ -16,13 +16,13 @@ public struct Redecode: Sendable {
   public struct Filter: Sendable {
     public var organizationId: UUID?
     /// 16 upper-case hexadecimal digits.
-    public var devEUI: String?
+    public var devEUI: EUI64?
     public var model: String?
     public var from: Instant
     public var to: Instant
 
     public init(
-      organizationId: UUID? = nil, devEUI: String? = nil, model: String? = nil, from: Instant? = nil, to: Instant? = nil
+      organizationId: UUID? = nil, devEUI: EUI64? = nil, model: String? = nil, from: Instant? = nil, to: Instant? = nil
     ) {
       self.organizationId = organizationId
       self.devEUI = devEUI

@@ -82,7 +82,7 @@ enum RedecodeStore {
       SELECT id, organization_id FROM devices
       WHERE deleted_at IS NULL AND ($1::uuid IS NULL OR organization_id = $1) AND ($2::text IS NULL OR dev_eui = $2)
       ORDER BY organization_id, dev_eui
-      """, [.optional(filter.organizationId), .optional(filter.devEUI)]
+      """, [.optional(filter.organizationId), .optional(filter.devEUI?.description)]
     ).map { .id(try $0.uuid(0), organization: try $0.uuid(1)) }
   }
 
